@@ -1,0 +1,89 @@
+export interface Address {
+  host: string
+  port: number
+}
+
+/**
+ * Receives the bytes of one connection. Two steps instead of one event, so that the receiver chooses where bytes go:
+ * small frames land in a buffer shared by all connections, large ones directly in a buffer of their own (docs/adr/0003).
+ */
+export interface Receiver {
+  /** Where the next bytes shall be put. Called before each read; must not be empty. */
+  buffer(): Uint8Array
+
+  /** `count` bytes now stand at the start of the last buffer given. That buffer may be overwritten after the call returns. */
+  received(count: number): void
+
+  /** The output that had piled up beyond `pendingBytes() > 0` is gone. */
+  drained(): void
+
+  /** The connection is over; the last call. `error` is set unless both sides ended in peace. */
+  closed(error: Error | undefined): void
+}
+
+/** One byte stream with a peer. */
+export interface Connection {
+  readonly remote: Address
+  /** The address the peer dialled. */
+  readonly local: Address
+
+  /** Must be called once, in the turn in which the connection appeared. Nothing is read before. */
+  receive(receiver: Receiver): void
+
+  /**
+   * Sends `chunks` in order, as one write. They must not change until `written` is called (or the connection is closed,
+   * after which `written` is called too).
+   */
+  write(chunks: readonly Uint8Array[], written?: () => void): void
+
+  /** Bytes handed to `write` that the system has not taken yet. */
+  pendingBytes(): number
+
+  /** Stops reading; the peer feels it once the system's buffers are full. */
+  pause(): void
+  resume(): void
+
+  /** Closes after everything written has been sent. */
+  end(): void
+
+  /** Closes at once, dropping what was not sent. */
+  destroy(): void
+}
+
+export interface Listener {
+  readonly address: Address
+  /** Stops accepting. Connections that exist go on. */
+  close(): Promise<void>
+}
+
+export interface Network {
+  /**
+   * Listens; port 0 takes a free one.
+   * @throws NetworkError 'in-use' | 'denied' | 'unknown-host'
+   */
+  listen(address: Address, accepted: (connection: Connection) => void): Promise<Listener>
+
+  /** Dials. Rejects with NetworkError 'refused' | 'unreachable' | 'timed-out'. */
+  connect(address: Address, timeoutMs: number): Promise<Connection>
+}
+
+export type NetworkErrorKind =
+  | 'in-use'
+  | 'denied'
+  | 'unknown-host'
+  | 'refused'
+  | 'unreachable'
+  | 'timed-out'
+  | 'reset'
+  | 'other'
+
+/** A failure of the network or of the system under it. */
+export class NetworkError extends Error {
+  readonly kind: NetworkErrorKind
+
+  constructor(kind: NetworkErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'NetworkError'
+    this.kind = kind
+  }
+}
