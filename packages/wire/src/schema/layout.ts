@@ -1,0 +1,99 @@
+import type { Field, Fields, Message, Scalar, Type } from './schema.ts'
+import { uuidZero } from './schema.ts'
+
+type AnyField = Field<unknown, unknown>
+
+export type Entry = readonly [name: string, field: AnyField]
+
+const scalars: Record<Scalar, { readonly size: number; readonly zero: string | number | boolean }> = {
+  bool: { size: 1, zero: false },
+  int8: { size: 1, zero: 0 },
+  int16: { size: 2, zero: 0 },
+  uint16: { size: 2, zero: 0 },
+  int32: { size: 4, zero: 0 },
+  uint32: { size: 4, zero: 0 },
+  int64: { size: 8, zero: 0 },
+  float64: { size: 8, zero: 0 },
+  uuid: { size: 16, zero: uuidZero },
+}
+
+/** One version of one message: what the wire form of a type depends on. */
+export interface Layout {
+  readonly version: number
+  /** Compact lengths and tagged sections (KIP-482). */
+  readonly flexible: boolean
+}
+
+export function layoutOf(message: Message<unknown, unknown>, version: number): Layout {
+  return { version, flexible: version >= message.flexible }
+}
+
+export function isPresent(field: AnyField, { version }: Layout): boolean {
+  return version >= field.attributes.first && version <= field.attributes.last
+}
+
+export function isNullable(field: AnyField, { version }: Layout): boolean {
+  return version >= field.attributes.nullableFirst
+}
+
+/** Whether some version of the field may be null: then its TypeScript type cannot keep null out of this version. */
+export function isEverNullable(field: AnyField): boolean {
+  return field.attributes.nullableFirst !== Number.POSITIVE_INFINITY
+}
+
+/** The fields of a struct as this version has them: in place, in the tagged section, and not at all. */
+export function partition(fields: Fields, layout: Layout): { inPlace: Entry[]; tagged: Entry[]; absent: Entry[] } {
+  const inPlace: Entry[] = []
+  const tagged: Entry[] = []
+  const absent: Entry[] = []
+  for (const entry of Object.entries(fields)) {
+    if (!isPresent(entry[1], layout)) absent.push(entry)
+    else if (entry[1].attributes.tag === null) inPlace.push(entry)
+    else tagged.push(entry)
+  }
+  tagged.sort((a, b) => a[1].attributes.tag! - b[1].attributes.tag!)
+  return { inPlace, tagged, absent }
+}
+
+/** A field's default where it is a plain value; arrays, structs and bytes have theirs made anew by the codecs. */
+export function plainDefault(field: AnyField): string | number | boolean | null | undefined {
+  const { defaultValue, type } = field.attributes
+  if (defaultValue !== undefined) return defaultValue as string | number | boolean | null
+  switch (type.kind) {
+    case 'scalar':
+      return scalars[type.scalar].zero
+    case 'string':
+      return ''
+    case 'records':
+      return null
+    case 'bytes':
+    case 'array':
+    case 'struct':
+      return undefined
+  }
+}
+
+/** The fewest bytes an array element of this type takes; bounds a count before memory is spent on it. */
+export function sizeMin(type: Type, layout: Layout): number {
+  switch (type.kind) {
+    case 'scalar':
+      return scalars[type.scalar].size
+    case 'string':
+      return layout.flexible ? 1 : 2
+    case 'bytes':
+    case 'records':
+    case 'array':
+      return layout.flexible ? 1 : 4
+    case 'struct':
+      return structSizeMin(type.fields, layout)
+  }
+}
+
+function structSizeMin(fields: Fields, layout: Layout): number {
+  let size = layout.flexible ? 1 : 0
+  for (const [, field] of partition(fields, layout).inPlace) {
+    const { type } = field.attributes
+    size += type.kind === 'struct' && isNullable(field, layout) ? 1 : sizeMin(type, layout)
+  }
+  return size
+}
