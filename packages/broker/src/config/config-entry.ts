@@ -1,0 +1,14 @@
+/** Value of a setting and where it comes from; the same shape as `ConfigEntry` of topic/topics.ts, which uses it. */
+export interface ConfigEntry {
+  name: string
+  value: string
+  /** What the value would be without the topic's own setting. */
+  defaultValue: string
+  source: 'topic' | 'broker' | 'default'
+  type: 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list'
+  documentation: string
+  readOnly: boolean
+  sensitive: boolean
+  /** The broker's setting of the same meaning, if there is one (`log.retention.ms` for `retention.ms`). */
+  brokerSynonym?: string
+}
