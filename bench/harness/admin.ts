@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ByteReader } from '../load/bytes.ts'
+import { api } from '../load/frame.ts'
+import { call } from './call.ts'
+import type { Address } from './call.ts'
+
+const CREATE_TIMEOUT_MS = 120_000
+const POLL_MS = 20
+
+/** Resolves once the broker answered ApiVersions. */
+export async function apiVersions(address: Address, timeoutMs?: number): Promise<void> {
+  const reader = await call(address, api.apiVersions, () => undefined, timeoutMs)
+  const errorCode = reader.int16()
+  if (errorCode !== 0) throw new Error(`ApiVersions failed with error code ${errorCode}`)
+}
+
+/** Creates a topic with one replica per partition and waits until every partition has a leader. */
+export async function createTopic(address: Address, topic: string, partitions: number): Promise<void> {
+  const reader = await call(
+    address,
+    api.createTopics,
+    (writer) => {
+      writer.int32(1).string(topic).int32(partitions).int16(1).int32(0).int32(0)
+      writer.int32(CREATE_TIMEOUT_MS).int8(0)
+    },
+    CREATE_TIMEOUT_MS,
+  )
+  reader.int32()
+  const [answer] = reader.array(() => ({ name: reader.string(), errorCode: reader.int16(), message: reader.string() }))
+  if (answer === undefined || answer.errorCode !== 0) {
+    throw new Error(`cannot create topic ${topic}: error code ${answer?.errorCode}, ${answer?.message ?? 'no message'}`)
+  }
+  const givenUpAtMs = performance.now() + CREATE_TIMEOUT_MS
+  while ((await leadersOf(address, topic)) < partitions) {
+    if (performance.now() > givenUpAtMs) throw new Error(`topic ${topic} has partitions without a leader`)
+    await delay(POLL_MS)
+  }
+}
+
+async function leadersOf(address: Address, topic: string): Promise<number> {
+  const reader = await call(address, api.metadata, (writer) => writer.int32(1).string(topic).int8(0))
+  reader.int32()
+  reader.array(() => [reader.int32(), reader.string(), reader.int32(), reader.string()])
+  reader.string()
+  reader.int32()
+  const topics = reader.array(() => ({
+    errorCode: reader.int16(),
+    name: reader.string(),
+    internal: reader.int8(),
+    partitions: reader.array(partitionOf),
+  }))
+  return topics[0]?.partitions.filter(({ errorCode, leader }) => errorCode === 0 && leader >= 0).length ?? 0
+}
+
+/** Metadata version 4. */
+function partitionOf(reader: ByteReader): { errorCode: number; leader: number } {
+  const errorCode = reader.int16()
+  reader.int32()
+  const leader = reader.int32()
+  reader.array(() => reader.int32())
+  reader.array(() => reader.int32())
+  return { errorCode, leader }
+}
+
+export async function deleteTopic(address: Address, topic: string): Promise<void> {
+  const reader = await call(address, api.deleteTopics, (writer) => writer.int32(1).string(topic).int32(60_000))
+  reader.int32()
+  const [answer] = reader.array(() => ({ name: reader.string(), errorCode: reader.int16() }))
+  if (answer?.errorCode !== 0) throw new Error(`cannot delete topic ${topic}: error code ${answer?.errorCode}`)
+}
+
+export interface PartitionOffsets {
+  readonly start: number
+  readonly end: number
+}
+
+/** First and next offset of each partition, by index. */
+export async function offsetsOf(address: Address, topic: string, partitions: number): Promise<PartitionOffsets[]> {
+  const starts = await listOffsets(address, topic, partitions, -2)
+  const ends = await listOffsets(address, topic, partitions, -1)
+  return starts.map((start, partition) => ({ start, end: ends[partition]! }))
+}
+
+async function listOffsets(address: Address, topic: string, partitions: number, timestamp: number): Promise<number[]> {
+  const reader = await call(address, api.listOffsets, (writer) => {
+    writer.int32(-1).int32(1).string(topic).int32(partitions)
+    for (let partition = 0; partition < partitions; partition++) writer.int32(partition).int64(timestamp)
+  })
+  const offsets = new Array<number>(partitions).fill(0)
+  reader.array(() => {
+    reader.string()
+    reader.array(() => {
+      const partition = reader.int32()
+      const errorCode = reader.int16()
+      reader.int64()
+      if (errorCode !== 0) throw new Error(`ListOffsets of ${topic}-${partition} failed with error code ${errorCode}`)
+      offsets[partition] = reader.int64()
+    })
+  })
+  return offsets
+}

@@ -1,0 +1,143 @@
+/** Appends big-endian fields of the Kafka protocol to a buffer that grows. Not for the hot path: frames are prepared once. */
+export class ByteWriter {
+  #buffer: Buffer
+  #length = 0
+
+  constructor(capacity = 256) {
+    this.#buffer = Buffer.allocUnsafe(capacity)
+  }
+
+  /** Bytes written so far, which is also the position of the next field. */
+  get length(): number {
+    return this.#length
+  }
+
+  int8(value: number): this {
+    const at = this.#take(1)
+    this.#buffer.writeInt8(value, at)
+    return this
+  }
+
+  int16(value: number): this {
+    const at = this.#take(2)
+    this.#buffer.writeInt16BE(value, at)
+    return this
+  }
+
+  int32(value: number): this {
+    const at = this.#take(4)
+    this.#buffer.writeInt32BE(value, at)
+    return this
+  }
+
+  int64(value: number): this {
+    const at = this.#take(8)
+    this.#buffer.writeBigInt64BE(BigInt(value), at)
+    return this
+  }
+
+  /** The zig-zag variable-length integer of records; values fit 32 bits. */
+  varint(value: number): this {
+    let rest = ((value << 1) ^ (value >> 31)) >>> 0
+    while (rest > 0x7f) {
+      this.#uint8((rest & 0x7f) | 0x80)
+      rest >>>= 7
+    }
+    this.#uint8(rest)
+    return this
+  }
+
+  string(value: string | null): this {
+    if (value === null) return this.int16(-1)
+    const bytes = Buffer.from(value)
+    return this.int16(bytes.length).raw(bytes)
+  }
+
+  raw(bytes: Uint8Array): this {
+    const at = this.#take(bytes.length)
+    this.#buffer.set(bytes, at)
+    return this
+  }
+
+  /** Overwrites four bytes written earlier, for lengths that are known only at the end. */
+  patchInt32(position: number, value: number): this {
+    this.#buffer.writeInt32BE(value, position)
+    return this
+  }
+
+  /** The bytes written; a view that is valid until the next write. */
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+
+  #uint8(value: number): void {
+    const at = this.#take(1)
+    this.#buffer.writeUInt8(value, at)
+  }
+
+  /** Reserves bytes; called before the buffer is named, because it may replace it. */
+  #take(size: number): number {
+    const position = this.#length
+    if (position + size > this.#buffer.length) {
+      const grown = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, position + size))
+      this.#buffer.copy(grown, 0, 0, position)
+      this.#buffer = grown
+    }
+    this.#length = position + size
+    return position
+  }
+}
+
+/** Reads the same fields in order; throws a RangeError past the end. */
+export class ByteReader {
+  readonly #buffer: Buffer
+  #position: number
+
+  constructor(buffer: Buffer, position = 0) {
+    this.#buffer = buffer
+    this.#position = position
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  int8(): number {
+    return this.#buffer.readInt8(this.#skip(1))
+  }
+
+  int16(): number {
+    return this.#buffer.readInt16BE(this.#skip(2))
+  }
+
+  int32(): number {
+    return this.#buffer.readInt32BE(this.#skip(4))
+  }
+
+  int64(): number {
+    return Number(this.#buffer.readBigInt64BE(this.#skip(8)))
+  }
+
+  string(): string | null {
+    const length = this.int16()
+    if (length < 0) return null
+    const start = this.#skip(length)
+    return this.#buffer.toString('utf8', start, this.#position)
+  }
+
+  /** Calls `read` as often as the count in front says and returns the results; a null array is empty. */
+  array<T>(read: (reader: this) => T): T[] {
+    const count = this.int32()
+    if (count > this.#buffer.length - this.#position) throw new RangeError(`array of ${count} in a shorter frame`)
+    const items: T[] = []
+    for (let i = 0; i < count; i++) items.push(read(this))
+    return items
+  }
+
+  #skip(size: number): number {
+    const position = this.#position
+    if (position + size > this.#buffer.length) throw new RangeError('frame ends inside a field')
+    this.#position = position + size
+    return position
+  }
+}
