@@ -249,7 +249,7 @@ const connections = {
   }),
   fetchBytesMax: whole('int', {
     name: 'fetch.max.bytes',
-    default: 55 * mib,
+    default: 16 * mib,
     min: 1 * kib,
     max: intMax,
     unit: 'bytes',
@@ -297,7 +297,7 @@ const connections = {
   }),
   connectionOutputBytesMax: whole('long', {
     name: 'connection.output.max.bytes',
-    default: 64 * mib,
+    default: 32 * mib,
     min: 64 * kib,
     max: 4 * gib,
     unit: 'bytes',

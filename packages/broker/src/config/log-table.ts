@@ -10,7 +10,7 @@ const dayMs = 86_400_000
 export const journalTable = {
   journalFileBytes: whole('long', {
     name: 'journal.file.bytes',
-    default: 64 * mib,
+    default: 32 * mib,
     min: 1 * mib,
     max: 4 * gib,
     unit: 'bytes',
