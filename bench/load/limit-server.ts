@@ -36,6 +36,7 @@ export class LimitServer {
   #port: number | undefined
   #scheduled = false
   #syncing = false
+  #stopped = false
 
   private constructor(server: Server, options: LimitServerOptions) {
     this.#server = server
@@ -59,7 +60,10 @@ export class LimitServer {
     return (this.#port ??= (this.#server.address() as AddressInfo).port)
   }
 
+  /** Closes everything; further calls do nothing. */
   stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
     for (const connection of this.#sockets) connection.socket.destroy()
     this.#server.close()
     if (!this.#syncing) closeSync(this.#file)
@@ -121,7 +125,7 @@ export class LimitServer {
   }
 
   #flush(): void {
-    if (this.#syncing) return
+    if (this.#syncing || this.#stopped) return
     const wrote = this.#pending.length > 0
     this.#append()
     const answers = [...this.#waiting].map((connection) => ({ connection, bytes: connection.takeAnswers() }))
@@ -134,6 +138,10 @@ export class LimitServer {
     fdatasync(this.#file, (error) => {
       this.#syncing = false
       if (error) throw error
+      if (this.#stopped) {
+        closeSync(this.#file)
+        return
+      }
       for (const { connection, bytes } of answers) connection.send(bytes)
       if (this.#waiting.size > 0) this.#schedule()
     })

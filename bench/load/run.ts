@@ -14,6 +14,12 @@ export interface JobResult {
 /** Runs the loads of a job side by side: warm-up, measured window, drain. Rejects when the broker breaks a connection. */
 export async function runJob(job: Job): Promise<JobResult> {
   const windows = { produce: new Window(job.pid), fetch: new Window(job.pid) }
+  const open = () => {
+    windows.produce.open()
+    windows.fetch.open()
+  }
+  // Without a warm-up the first answers count: they may be a good part of all there is.
+  if (job.warmupMs === 0) open()
   const loads = []
   if (job.produce) loads.push(await startProduce(job, job.produce, windows.produce))
   if (job.fetch) loads.push(await startFetch(job, job.fetch, windows.fetch))
@@ -21,9 +27,10 @@ export async function runJob(job: Job): Promise<JobResult> {
   const ended = Promise.race(loads.map((load) => load.ended))
   const wait = (ms: number) => Promise.race([delay(ms, undefined, { signal: abort.signal }), ended])
   try {
-    await wait(job.warmupMs)
-    windows.produce.open()
-    windows.fetch.open()
+    if (job.warmupMs > 0) {
+      await wait(job.warmupMs)
+      open()
+    }
     await wait(job.measureMs)
     windows.produce.close()
     windows.fetch.close()

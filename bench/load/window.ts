@@ -1,28 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { Histogram } from './histogram.ts'
-
-/** CPU time is counted in ticks of USER_HZ, which Linux fixes at 100 for /proc on every architecture Node runs on. */
-const TICKS_PER_SECOND = 100
-
-/** User plus system CPU seconds of a process since its start, all threads, children not included; undefined if unreadable. */
-export function cpuSecondsOf(pid: number | undefined): number | undefined {
-  if (pid === undefined) return undefined
-  let text: string
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  } catch (error) {
-    if (isMissing(error)) return undefined
-    throw error
-  }
-  // The command name in parentheses may contain spaces; the fields behind it are fixed, utime and stime being 14 and 15.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
-}
-
-/** No such process, or no /proc at all. */
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH')
-}
+import { cpuSecondsOf } from './process-stats.ts'
 
 /** What one measured window showed. Bytes are those of record batches, latencies microseconds. */
 export interface LoadResult {

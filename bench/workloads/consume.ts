@@ -1,0 +1,94 @@
+import { createTopic, deleteTopic, offsetsOf } from '../harness/admin.ts'
+import type { PartitionOffsets } from '../harness/admin.ts'
+import { settle } from '../harness/page-cache.ts'
+import type { Subject } from '../harness/subject.ts'
+import type { FetchRange } from '../load/job.ts'
+import { BATCHES, KIB, MIB, topicName } from './produce.ts'
+import { runLoad, sampleOf } from './sample.ts'
+import type { Bench, Workload } from './workload.ts'
+
+/** Small enough for any broker's memory of what was just written. */
+const TAIL_BYTES = 32 * MIB
+const FILL_MS_MAX = 300_000
+const CONNECTIONS = 4
+
+type Temperature = 'tail' | 'cached' | 'cold'
+
+const TITLES: Record<Temperature, string> = {
+  tail: 'the last 32 MiB, just produced, over and over',
+  cached: 'more than the broker keeps in memory, left in the page cache',
+  cold: 'the same after a restart with the page cache emptied, once',
+}
+
+function consume(temperature: Temperature, size: keyof typeof BATCHES, partitions: number): Workload {
+  const name = `consume-${temperature}-${size}-${partitions}p`
+  return {
+    name,
+    title: `consume ${size === '1m' ? '1 MiB' : '64 KiB'} batches, ${partitions} partition(s): ${TITLES[temperature]}`,
+    metric: 'mbPerSecond',
+    goals: [
+      { against: 'kafka', atLeast: 1.5 },
+      ...(temperature === 'tail' ? [{ against: 'limit', atLeast: 0.5 } as const] : []),
+    ],
+    needsManaged: temperature === 'cold',
+    async prepare(bench, subject) {
+      const topic = topicName(name)
+      await createTopic(subject.address, topic, partitions)
+      await fill(bench, subject, topic, partitions, size, temperature === 'tail' ? TAIL_BYTES : bench.coldBytes)
+      settle(bench.directory)
+      return {
+        async measure() {
+          if (temperature === 'cold') await subject.restartCold!()
+          const ranges = rangesOf(await offsetsOf(subject.address, topic, partitions))
+          const once = temperature === 'cold'
+          const { fetch } = await runLoad(bench, subject, {
+            // A cold byte can be read only once, so there is no warm-up, and the window ends early when all is read.
+            ...(once ? { warmupMs: 0 } : {}),
+            fetch: { topic, ranges, partitionBytesMax: MIB, repeat: !once },
+          })
+          return sampleOf(fetch!, subject)
+        },
+        cleanup: () => deleteTopic(subject.address, topic),
+      }
+    },
+  }
+}
+
+async function fill(
+  bench: Bench,
+  subject: Subject,
+  topic: string,
+  partitions: number,
+  size: keyof typeof BATCHES,
+  bytesTotal: number,
+): Promise<void> {
+  const load = { ...BATCHES[size], topic, partitions, valueBytes: KIB, bytesTotal }
+  await runLoad(bench, subject, { produce: load, warmupMs: 0, measureMs: FILL_MS_MAX })
+}
+
+/** Partitions dealt out to the connections; a single partition is cut into a stretch for each. */
+function rangesOf(offsets: readonly PartitionOffsets[]): FetchRange[] {
+  if (offsets.length >= CONNECTIONS) {
+    return offsets.map(({ start, end }, partition) => ({
+      connection: partition % CONNECTIONS,
+      partition,
+      from: start,
+      to: end,
+    }))
+  }
+  return offsets.flatMap(({ start, end }, partition) =>
+    Array.from({ length: CONNECTIONS }, (_, i) => ({
+      connection: partition * CONNECTIONS + i,
+      partition,
+      from: start + Math.floor(((end - start) * i) / CONNECTIONS),
+      to: start + Math.floor(((end - start) * (i + 1)) / CONNECTIONS),
+    })),
+  )
+}
+
+export const consumeWorkloads: readonly Workload[] = (['tail', 'cached', 'cold'] as const).flatMap((temperature) => [
+  consume(temperature, '64k', 1),
+  consume(temperature, '64k', 12),
+  consume(temperature, '1m', 1),
+  consume(temperature, '1m', 12),
+])

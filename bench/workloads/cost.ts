@@ -1,0 +1,118 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { createTopic, deleteTopic, offsetsOf } from '../harness/admin.ts'
+import { settle } from '../harness/page-cache.ts'
+import { memoryOf } from '../load/process-stats.ts'
+import { KIB, topicName } from './produce.ts'
+import { runLoad, sampleOf } from './sample.ts'
+import type { Workload } from './workload.ts'
+
+const CPU_PARTITIONS = 12
+const CPU_CONNECTIONS = 4
+/** 100 MB/s in batches of 64 KiB: enough to measure, little enough for every broker to keep up with. */
+const CPU_REQUESTS_PER_SECOND = 1560
+const IDLE_SETTLE_MS = 3000
+const BASE_PARTITIONS = 10
+/** Single records of 1 KiB: 1 MB/s, far below any limit, so that what is seen is the price of many partitions. */
+const PARTITION_REQUESTS_PER_SECOND = 1000
+const TOUCH_TIMES = { warmupMs: 0, measureMs: 120_000 }
+
+/** The same work for every broker: a fixed rate, each byte produced once and consumed once while fresh. */
+export const cpuWorkload: Workload = {
+  name: 'cpu',
+  title: 'CPU seconds per GB at 100 MB/s: 64 KiB batches, 12 partitions, each byte produced and consumed once',
+  metric: 'cpuSecondsPerGb',
+  goals: [{ against: 'kafka', atMost: 0.4 }],
+  needsManaged: false,
+  async prepare(bench, subject) {
+    const topic = topicName('cpu')
+    await createTopic(subject.address, topic, CPU_PARTITIONS)
+    return {
+      async measure() {
+        settle(bench.directory)
+        const offsets = await offsetsOf(subject.address, topic, CPU_PARTITIONS)
+        const ranges = offsets.map(({ end }, partition) => ({
+          connection: partition % CPU_CONNECTIONS,
+          partition,
+          from: end,
+        }))
+        const { produce, fetch } = await runLoad(bench, subject, {
+          produce: {
+            topic,
+            partitions: CPU_PARTITIONS,
+            batchBytes: 64 * KIB,
+            valueBytes: KIB,
+            connections: CPU_CONNECTIONS,
+            inFlight: 1,
+            requestsPerSecond: CPU_REQUESTS_PER_SECOND,
+          },
+          fetch: { topic, ranges, partitionBytesMax: 1024 * KIB, repeat: true },
+        })
+        if (fetch!.bytes < produce!.bytes * 0.9) {
+          throw new Error(`the consumers fell behind: ${fetch!.bytes} of ${produce!.bytes} bytes in the window`)
+        }
+        return sampleOf(produce!, subject)
+      },
+      cleanup: () => deleteTopic(subject.address, topic),
+    }
+  },
+}
+
+export const idleWorkloads: readonly Workload[] = (['startMs', 'idleMb'] as const).map((metric) => ({
+  name: metric === 'startMs' ? 'start' : 'idle',
+  title:
+    metric === 'startMs'
+      ? 'exec to first answered ApiVersions, empty directory'
+      : 'resident memory 3 s after the start, MB',
+  metric,
+  goals: [{ against: 'itself', atMost: metric === 'startMs' ? 150 : 80 }],
+  needsManaged: true,
+  prepare: (_, subject) =>
+    Promise.resolve({
+      measure: () =>
+        subject.withFresh!(async ({ pid, startMs }) => {
+          if (metric === 'startMs') return { startMs }
+          await delay(IDLE_SETTLE_MS)
+          return { startMs, idleMb: (memoryOf(pid)?.rssBytes ?? Number.NaN) / 1e6 }
+        }),
+      cleanup: () => Promise.resolve(),
+    }),
+}))
+
+/** Measures 10 partitions and then many, each time anew, because the machine's mood changes between runs. */
+function manyPartitions(partitions: number, atMost: number): Workload {
+  return {
+    name: `partitions-${partitions}`,
+    title: `p99 of 1 KiB requests (1,000/s, open loop) over ${partitions} partitions, relative to 10 partitions`,
+    metric: 'p99Factor',
+    goals: [{ against: 'itself', atMost }],
+    needsManaged: false,
+    async prepare(bench, subject) {
+      const sizes = [BASE_PARTITIONS, partitions]
+      const topics = sizes.map((size) => ({ size, topic: topicName(`partitions-${size}`) }))
+      for (const { topic, size } of topics) await createTopic(subject.address, topic, size)
+      const shape = { batchBytes: 0, valueBytes: KIB, connections: 4, inFlight: 4 }
+      const load = async (topic: string, size: number) => {
+        settle(bench.directory)
+        const rate = { requestsPerSecond: PARTITION_REQUESTS_PER_SECOND }
+        const { produce } = await runLoad(bench, subject, { produce: { topic, partitions: size, ...shape, ...rate } })
+        return sampleOf(produce!, subject)
+      }
+      // The first append to a partition opens its files; that is paid once, not per request, so it happens here.
+      for (const { topic, size } of topics) {
+        const bytesTotal = size * 2 * KIB
+        await runLoad(bench, subject, { produce: { topic, partitions: size, ...shape, bytesTotal }, ...TOUCH_TIMES })
+      }
+      return {
+        async measure() {
+          const [base, many] = [await load(topics[0]!.topic, BASE_PARTITIONS), await load(topics[1]!.topic, partitions)]
+          return { ...many, p99Factor: many.p99Us! / base.p99Us! }
+        },
+        async cleanup() {
+          for (const { topic } of topics) await deleteTopic(subject.address, topic)
+        },
+      }
+    },
+  }
+}
+
+export const partitionWorkloads: readonly Workload[] = [manyPartitions(1000, 2), manyPartitions(10_000, 5)]
