@@ -1,0 +1,187 @@
+import type { Infer, InferInput, ProduceRequest, ProduceResponse } from '@polylog/wire'
+import { apis } from '@polylog/wire'
+import { kafkaErrorCode } from '../error-codes.ts'
+import { errorTable } from '../../errors/errors.ts'
+import type { ErrorCode } from '../../errors/errors.ts'
+import { batchHeaderBytes, compressionNames, compressionOf, isTransactional } from '../../record/batch.ts'
+import type { AppendFault } from '../../topic/partition.ts'
+import { findLeader, findPartition } from '../find-partition.ts'
+import { defineHandler } from '../handler.ts'
+import type { Expiring } from '../produce-deadlines.ts'
+import type { RequestContext } from '../request-context.ts'
+
+type Request = Infer<typeof ProduceRequest>
+type TopicData = Request['topicData'][number]
+type PartitionData = TopicData['partitionData'][number]
+type Response = InferInput<typeof ProduceResponse>
+type TopicAnswer = NonNullable<Response['responses']>[number]
+
+/** The answer for one partition: it says "timed out" until the commit has come. */
+interface PartitionAnswer {
+  readonly index: number
+  errorCode: number
+  baseOffset: number
+  logAppendTimeMs: number
+  logStartOffset: number
+  errorMessage: string | null
+  currentLeader: { leaderId: number; leaderEpoch: number } | undefined
+}
+
+const zstd = compressionNames.indexOf('zstd')
+const zstdSince = 7
+const topicIdsSince = 13
+const acksValues = [-1, 0, 1]
+
+/**
+ * Appends batches. The hottest path of the broker: a batch goes unopened from the receive buffer to the log, and the
+ * answer is sent when all partitions have committed. A failed partition does not touch the others. Acks 1 waits like
+ * acks -1: acknowledged means stored, and on one broker both are the same.
+ */
+export const produce = defineHandler({
+  api: apis[0],
+  // Older librdkafka turns compression off when it does not see version 0 (KAFKA-18659).
+  shownFrom: 0,
+  overlaps: true,
+
+  handle(request: Request, context): undefined {
+    new PendingProduce(request, context).append(request)
+  },
+})
+
+/** A Produce request on its way to the disk. */
+class PendingProduce implements Expiring {
+  readonly deadlineMs: number
+  private readonly context: RequestContext
+  private readonly acks: -1 | 0 | 1
+  private readonly topics: TopicAnswer[] = []
+  /** Partitions whose commit is awaited, and one more while batches are still being appended. */
+  private awaitedCount = 1
+  private firstFault: AppendFault | undefined
+
+  constructor(request: Request, context: RequestContext) {
+    this.context = context
+    this.acks = request.acks as -1 | 0 | 1
+    this.deadlineMs = context.receivedAtMs + request.timeoutMs
+  }
+
+  append(request: Request): void {
+    const requestFault = findRequestFault(request)
+    for (const { name, topicId, partitionData } of request.topicData) {
+      const nameKnown = this.context.apiVersion < topicIdsSince ? name : this.nameOf(topicId)
+      const partitionResponses = new Array<PartitionAnswer>(partitionData.length)
+      for (let at = 0; at < partitionData.length; at++) {
+        const data = partitionData[at]!
+        const answer = newAnswer(data.index)
+        partitionResponses[at] = answer
+        if (requestFault !== undefined) this.refuse(answer, requestFault)
+        else if (nameKnown === undefined) this.refuse(answer, fault('unknown-topic-id'))
+        else this.appendPartition(nameKnown, data, answer)
+      }
+      this.topics.push({ name, topicId, partitionResponses })
+    }
+    this.settle()
+    if (this.awaitedCount > 0 && this.acks !== 0) this.context.services.produceDeadlines.add(this)
+  }
+
+  /** The data stays and may still commit; the client only learns that nobody knows yet. */
+  expire(): void {
+    this.awaitedCount = -1
+    this.context.answer({ responses: this.topics })
+  }
+
+  private nameOf(topicId: string): string | undefined {
+    return this.context.services.topics.findById(topicId)?.name
+  }
+
+  private appendPartition(name: string, data: PartitionData, answer: PartitionAnswer): void {
+    const { context } = this
+    const partition = findPartition(context.services.topics, name, data.index)
+    if (typeof partition === 'string') {
+      this.refuse(answer, fault(partition))
+      if (partition === 'not-leader') answer.currentLeader = findLeader(context.services.topics, name, data.index)
+      return
+    }
+    const { records } = data
+    const batchFault = findBatchFault(records, context.apiVersion)
+    if (records === null || batchFault !== undefined) {
+      this.refuse(answer, batchFault ?? fault('invalid-record'))
+      return
+    }
+    const appended = partition.append(records, context.owned, this.acks)
+    if ('code' in appended) {
+      this.refuse(answer, appended)
+      return
+    }
+    answer.baseOffset = appended.baseOffset
+    answer.logAppendTimeMs = appended.logAppendTimeMs
+    answer.logStartOffset = partition.logStartOffset
+    if (this.acks === 0) return
+    this.awaitedCount++
+    partition.whenCommitted(appended.endOffset, (commitFault) => this.committed(answer, commitFault))
+  }
+
+  private committed(answer: PartitionAnswer, commitFault: AppendFault | undefined): void {
+    if (this.awaitedCount < 0) return
+    if (commitFault === undefined) answer.errorCode = 0
+    else this.refuse(answer, commitFault)
+    this.settle()
+  }
+
+  private settle(): void {
+    this.awaitedCount--
+    if (this.awaitedCount > 0) return
+    const { context } = this
+    context.services.produceDeadlines.remove(this)
+    if (this.acks !== 0) context.answer({ responses: this.topics })
+    else if (this.firstFault === undefined) context.answerNothing()
+    // Closing is the only way to tell a producer that wants no answers.
+    else context.abort(`produce with acks=0 failed: ${this.firstFault.detail}`)
+  }
+
+  private refuse(answer: PartitionAnswer, refusal: AppendFault): void {
+    this.firstFault ??= refusal
+    answer.errorCode = kafkaErrorCode(refusal.code)
+    answer.errorMessage = refusal.detail
+    answer.baseOffset = -1
+    answer.logAppendTimeMs = -1
+    this.context.services.metrics.errorAnswered(apis[0].key, answer.errorCode)
+  }
+}
+
+const timedOut = kafkaErrorCode('timed-out')
+
+function newAnswer(index: number): PartitionAnswer {
+  return {
+    index,
+    errorCode: timedOut,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    errorMessage: null,
+    currentLeader: undefined,
+  }
+}
+
+function fault(code: ErrorCode): AppendFault {
+  return { code, detail: errorTable[code].message }
+}
+
+/** What is wrong with the request as a whole; every partition then gets it. */
+function findRequestFault(request: Request): AppendFault | undefined {
+  if (request.transactionalId !== null) return noTransactions()
+  return acksValues.includes(request.acks) ? undefined : fault('invalid-required-acks')
+}
+
+/** What the log cannot judge because it does not know the client's version, or must not see. */
+function findBatchFault(records: Uint8Array | null, apiVersion: number): AppendFault | undefined {
+  if (records === null) return { code: 'invalid-record', detail: 'The request has no records for the partition.' }
+  if (records.length < batchHeaderBytes) return undefined
+  if (isTransactional(records, 0)) return noTransactions()
+  if (apiVersion >= zstdSince || compressionOf(records, 0) !== zstd) return undefined
+  return { code: 'unsupported-compression', detail: 'zstd needs a client that speaks version 7 of Produce.' }
+}
+
+/** UNSUPPORTED_VERSION is fatal for every client and carries its text; what looks passing would be retried for ever. */
+function noTransactions(): AppendFault {
+  return { code: 'unsupported-version', detail: 'This broker has no transactions; use an idempotent producer.' }
+}
