@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Generator } from './harness/generator.ts'
 import { parseOptions, USAGE } from './harness/options.ts'
 import type { Options } from './harness/options.ts'
-import { runSession } from './harness/session.ts'
+import { runSession, warmUp } from './harness/session.ts'
 import { openSubject } from './harness/subject.ts'
 import type { Subject } from './harness/subject.ts'
 import { selectWorkloads, workloads } from './workloads/all.ts'
@@ -44,7 +44,8 @@ async function main(options: Options): Promise<number> {
     }
     const machine = machineOf()
     say(`${machine.cores} x ${machine.cpu}, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}`)
-    say(`${options.subjects.join(' in turn with ')}; ${options.repeat} windows of ${options.seconds} s; medians\n`)
+    say(`${options.subjects.join(' in turn with ')}; ${options.repeat} window(s) of ${options.seconds} s; medians\n`)
+    if (options.warmSeconds > 0) for (const subject of subjects) await warmUp(bench, subject, options.warmSeconds)
     const startedAt = new Date().toISOString()
     const results = await runSession(chosen, bench, subjects, options.repeat, say)
     if (options.jsonFile !== undefined) {

@@ -14,7 +14,20 @@ export async function apiVersions(address: Address, timeoutMs?: number): Promise
   if (errorCode !== 0) throw new Error(`ApiVersions failed with error code ${errorCode}`)
 }
 
-/** Creates a topic with one replica per partition and waits until every partition has a leader. */
+/** UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER: what a new partition answers until it is ready. */
+const NOT_READY = new Set([3, 5, 6])
+
+/** A partition answered with a Kafka error code. */
+export class PartitionError extends Error {
+  readonly errorCode: number
+
+  constructor(call: string, partition: string, errorCode: number) {
+    super(`${call} of ${partition} failed with error code ${errorCode}`)
+    this.errorCode = errorCode
+  }
+}
+
+/** Creates a topic with one replica per partition and waits until every partition has a leader that answers. */
 export async function createTopic(address: Address, topic: string, partitions: number): Promise<void> {
   const reader = await call(
     address,
@@ -31,9 +44,20 @@ export async function createTopic(address: Address, topic: string, partitions: n
     throw new Error(`cannot create topic ${topic}: error code ${answer?.errorCode}, ${answer?.message ?? 'no message'}`)
   }
   const givenUpAtMs = performance.now() + CREATE_TIMEOUT_MS
-  while ((await leadersOf(address, topic)) < partitions) {
-    if (performance.now() > givenUpAtMs) throw new Error(`topic ${topic} has partitions without a leader`)
+  while (!(await isReady(address, topic, partitions))) {
+    if (performance.now() > givenUpAtMs) throw new Error(`topic ${topic} did not become ready`)
     await delay(POLL_MS)
+  }
+}
+
+async function isReady(address: Address, topic: string, partitions: number): Promise<boolean> {
+  if ((await leadersOf(address, topic)) < partitions) return false
+  try {
+    await listOffsets(address, topic, partitions, -1)
+    return true
+  } catch (error) {
+    if (error instanceof PartitionError && NOT_READY.has(error.errorCode)) return false
+    throw error
   }
 }
 
@@ -93,7 +117,7 @@ async function listOffsets(address: Address, topic: string, partitions: number, 
       const partition = reader.int32()
       const errorCode = reader.int16()
       reader.int64()
-      if (errorCode !== 0) throw new Error(`ListOffsets of ${topic}-${partition} failed with error code ${errorCode}`)
+      if (errorCode !== 0) throw new PartitionError('ListOffsets', `${topic}-${partition}`, errorCode)
       offsets[partition] = reader.int64()
     })
   })

@@ -9,6 +9,7 @@ export interface Options {
   readonly workloads: readonly string[]
   readonly seconds: number
   readonly repeat: number
+  readonly warmSeconds: number
   readonly coldMib: number
   readonly directory: string
   readonly jsonFile: string | undefined
@@ -34,6 +35,7 @@ Measures a broker that speaks the Kafka protocol, alone or in turn with others.
   --list                 names every workload
   --seconds S            length of a measured window (default 3)
   --repeat N             windows per broker and workload (default 3)
+  --warm S               unreported load on each broker before the first window (default 15 seconds; 0 = none)
   --cold-mib N           bytes written for the consume-cached and consume-cold workloads (default 2048)
   --data DIR             where data directories go; choose the disk to measure (default: the temporary directory)
   --json FILE            writes every sample
@@ -57,6 +59,7 @@ export function parseOptions(argv: readonly string[]): Options {
       workload: { type: 'string', multiple: true, default: [] },
       seconds: { type: 'string' },
       repeat: { type: 'string' },
+      warm: { type: 'string' },
       'cold-mib': { type: 'string', default: '2048' },
       data: { type: 'string', default: tmpdir() },
       json: { type: 'string' },
@@ -79,6 +82,7 @@ export function parseOptions(argv: readonly string[]): Options {
     workloads: chosen.length === 0 && values.smoke ? SMOKE_WORKLOADS : chosen,
     seconds: positive(values.seconds ?? (values.smoke ? '0.3' : '3'), '--seconds'),
     repeat: whole(values.repeat ?? (values.smoke ? '1' : '3'), '--repeat')!,
+    warmSeconds: notNegative(values.warm ?? (values.smoke ? '0' : '15'), '--warm'),
     coldMib: whole(values['cold-mib'], '--cold-mib')!,
     directory: values.data,
     jsonFile: values.json,
@@ -93,8 +97,14 @@ function words(lists: readonly string[]): string[] {
 }
 
 function positive(text: string, option: string): number {
-  const value = Number(text)
-  if (!(value > 0 && value <= 600)) throw new Error(`${option} takes a number above 0 and up to 600, not "${text}"`)
+  const value = notNegative(text, option)
+  if (value === 0) throw new Error(`${option} takes a number above 0`)
+  return value
+}
+
+function notNegative(text: string, option: string): number {
+  const value = text === '' ? Number.NaN : Number(text)
+  if (!(value >= 0 && value <= 600)) throw new Error(`${option} takes a number up to 600, not "${text}"`)
   return value
 }
 

@@ -1,4 +1,5 @@
 import type { PreparedWorkload, Bench, Sample, Workload } from '../workloads/workload.ts'
+import { workloads } from '../workloads/all.ts'
 import { format, summarize } from './report.ts'
 import type { WorkloadResult } from './report.ts'
 import type { Subject } from './subject.ts'
@@ -23,7 +24,7 @@ export async function runWorkload(
       failures[subject.name] ??= error instanceof Error ? error.message : String(error)
     }
   }
-  const applicable = subjects.filter((subject) => !workload.needsManaged || subject.restartCold !== undefined)
+  const applicable = subjects.filter((subject) => serves(subject, workload))
   for (const subject of applicable) {
     await attempt(subject, async () => void prepared.set(subject, await workload.prepare(bench, subject)))
   }
@@ -38,16 +39,39 @@ export async function runWorkload(
   return summarize(workload, names, samples, failures)
 }
 
+/** The limit server forgets on restart as well, so it is left out of whatever reads more than its first megabytes. */
+function serves(subject: Subject, { name, needs }: Workload): boolean {
+  if (needs === 'produce') return true
+  if (needs === 'records') return subject.keepsRecords
+  return subject.restartCold !== undefined && (subject.keepsRecords || !name.startsWith('consume'))
+}
+
+/** Paths a broker has to have run, hot, before anything is measured: a JVM compiles for many seconds. */
+const WARM_UP = ['produce-64k-12p', 'request-16', 'consume-tail-64k-12p']
+
+/** Runs load that is not reported, for the given time in all, so that compilers and caches of a broker are warm. */
+export async function warmUp(bench: Bench, subject: Subject, seconds: number): Promise<void> {
+  for (const name of WARM_UP) {
+    const workload = workloads.find((candidate) => candidate.name === name)!
+    const prepared = await workload.prepare(
+      { ...bench, warmupMs: 0, measureMs: (seconds * 1000) / WARM_UP.length },
+      subject,
+    )
+    await prepared.measure()
+    await prepared.cleanup()
+  }
+}
+
 /** Runs workload after workload and says each result as soon as it is there. */
 export async function runSession(
-  workloads: readonly Workload[],
+  chosen: readonly Workload[],
   bench: Bench,
   subjects: readonly Subject[],
   repeat: number,
   say: (text: string) => void,
 ): Promise<WorkloadResult[]> {
   const results: WorkloadResult[] = []
-  for (const workload of workloads) {
+  for (const workload of chosen) {
     const result = await runWorkload(workload, bench, subjects, repeat)
     say(format(result, workload))
     results.push(result)

@@ -30,7 +30,7 @@ function consume(temperature: Temperature, size: keyof typeof BATCHES, partition
       { against: 'kafka', atLeast: 1.5 },
       ...(temperature === 'tail' ? [{ against: 'limit', atLeast: 0.5 } as const] : []),
     ],
-    needsManaged: temperature === 'cold',
+    needs: temperature === 'tail' ? 'produce' : temperature === 'cached' ? 'records' : 'restart',
     async prepare(bench, subject) {
       const topic = topicName(name)
       await createTopic(subject.address, topic, partitions)

@@ -8,8 +8,8 @@ import type { Workload } from './workload.ts'
 
 const CPU_PARTITIONS = 12
 const CPU_CONNECTIONS = 4
-/** 100 MB/s in batches of 64 KiB: enough to measure, little enough for every broker to keep up with. */
-const CPU_REQUESTS_PER_SECOND = 1560
+/** 50 MB/s in batches of 64 KiB: enough to measure, little enough for every broker to keep up with. */
+const CPU_REQUESTS_PER_SECOND = 780
 const IDLE_SETTLE_MS = 3000
 const BASE_PARTITIONS = 10
 /** Single records of 1 KiB: 1 MB/s, far below any limit, so that what is seen is the price of many partitions. */
@@ -19,10 +19,10 @@ const TOUCH_TIMES = { warmupMs: 0, measureMs: 120_000 }
 /** The same work for every broker: a fixed rate, each byte produced once and consumed once while fresh. */
 export const cpuWorkload: Workload = {
   name: 'cpu',
-  title: 'CPU seconds per GB at 100 MB/s: 64 KiB batches, 12 partitions, each byte produced and consumed once',
+  title: 'CPU seconds per GB at 50 MB/s: 64 KiB batches, 12 partitions, each byte produced and consumed once',
   metric: 'cpuSecondsPerGb',
   goals: [{ against: 'kafka', atMost: 0.4 }],
-  needsManaged: false,
+  needs: 'records',
   async prepare(bench, subject) {
     const topic = topicName('cpu')
     await createTopic(subject.address, topic, CPU_PARTITIONS)
@@ -65,7 +65,7 @@ export const idleWorkloads: readonly Workload[] = (['startMs', 'idleMb'] as cons
       : 'resident memory 3 s after the start, MB',
   metric,
   goals: [{ against: 'itself', atMost: metric === 'startMs' ? 150 : 80 }],
-  needsManaged: true,
+  needs: 'restart',
   prepare: (_, subject) =>
     Promise.resolve({
       measure: () =>
@@ -85,7 +85,7 @@ function manyPartitions(partitions: number, atMost: number): Workload {
     title: `p99 of 1 KiB requests (1,000/s, open loop) over ${partitions} partitions, relative to 10 partitions`,
     metric: 'p99Factor',
     goals: [{ against: 'itself', atMost }],
-    needsManaged: false,
+    needs: 'produce',
     async prepare(bench, subject) {
       const sizes = [BASE_PARTITIONS, partitions]
       const topics = sizes.map((size) => ({ size, topic: topicName(`partitions-${size}`) }))

@@ -28,7 +28,7 @@ export function produceWorkload(options: {
     title,
     metric,
     goals,
-    needsManaged: false,
+    needs: 'produce',
     async prepare(bench, subject) {
       const topic = topicName(name)
       await createTopic(subject.address, topic, load.partitions)

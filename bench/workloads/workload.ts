@@ -44,6 +44,9 @@ export interface Bench {
   readonly directory: string
 }
 
+/** What a broker must be able to do: take records, also keep all of them, or be one that the harness can stop and start. */
+export type Need = 'produce' | 'records' | 'restart'
+
 /** One row of the results: prepared once per broker, then measured as often as asked, brokers in turn. */
 export interface Workload {
   readonly name: string
@@ -52,8 +55,7 @@ export interface Workload {
   /** The figure ratios are made of. */
   readonly metric: Metric
   readonly goals: readonly Goal[]
-  /** Needs a broker that the harness started itself. */
-  readonly needsManaged: boolean
+  readonly needs: Need
   prepare(bench: Bench, subject: Subject): Promise<PreparedWorkload>
 }
 
