@@ -1,0 +1,133 @@
+import type { ErrorCode } from '../../errors/errors.ts'
+import type { JoinAnswer, MemberProtocol, SyncAnswer } from '../messages.ts'
+import { flush } from './manual-clock.ts'
+import { bytes, subscription, text } from './world.ts'
+import type { World } from './world.ts'
+
+interface ConsumerOptions {
+  groupId?: string
+  instanceId?: string
+  /** Protocols by preference; every one with the subscription as metadata. */
+  protocols?: readonly string[]
+  topics?: readonly string[]
+  sessionTimeoutMs?: number
+  rebalanceTimeoutMs?: number
+  memberIdRequired?: boolean
+  skipAssignmentSupported?: boolean
+}
+
+/** A group member as a client library would be one, step by step. It believes what it was last told. */
+export class Consumer {
+  readonly world: World
+  readonly name: string
+  readonly groupId: string
+  readonly instanceId: string | null
+  readonly options: ConsumerOptions
+  metadata: Uint8Array
+  memberId = ''
+  generation = -1
+  /** Answers as they come in; null while one is awaited. */
+  joined: JoinAnswer | null = null
+  synced: SyncAnswer | null = null
+
+  constructor(world: World, name: string, options: ConsumerOptions = {}) {
+    this.world = world
+    this.name = name
+    this.groupId = options.groupId ?? 'g'
+    this.instanceId = options.instanceId ?? null
+    this.options = options
+    this.metadata = subscription(options.topics ?? ['a'])
+  }
+
+  get isLeader(): boolean {
+    return this.joined?.leader === this.memberId
+  }
+
+  get assignment(): string | null {
+    return this.synced === null || this.synced.error !== null ? null : text(this.synced.assignment)
+  }
+
+  /** Joins; the outcome is in `joined` when there is one. */
+  async join(): Promise<JoinAnswer | null> {
+    this.joined = null
+    this.synced = null
+    void this.world.coordinator.join(this.request()).then((answer) => {
+      this.joined = answer
+      if (answer.error === null || answer.error === 'member-id-required') this.memberId = answer.memberId
+      if (answer.error === null) this.generation = answer.generation
+    })
+    await flush()
+    return this.joined
+  }
+
+  /** Syncs, as leader with an assignment for everybody: `<member's instance or id prefix>@<generation>`. */
+  async sync(): Promise<SyncAnswer | null> {
+    this.synced = null
+    const { groupId, memberId, instanceId, generation } = this
+    const assignments = (this.joined?.members ?? []).map((member) => ({
+      memberId: member.memberId,
+      assignment: bytes(`${member.instanceId ?? member.memberId.split('-')[0]}@${generation}`),
+    }))
+    const request = { groupId, memberId, instanceId, generation, assignments }
+    void this.world.coordinator.sync({ ...request, protocolType: 'consumer', protocolName: null }).then((answer) => {
+      this.synced = answer
+    })
+    await flush()
+    return this.synced
+  }
+
+  beat(): ErrorCode | null {
+    const { groupId, memberId, instanceId, generation } = this
+    return this.world.coordinator.heartbeat({ groupId, memberId, instanceId, generation })
+  }
+
+  leave(): ErrorCode | null {
+    const { groupId, memberId, instanceId } = this
+    const answer = this.world.coordinator.leave({ groupId, members: [{ memberId, instanceId }] })
+    return answer.error ?? answer.members[0]!.error
+  }
+
+  /** Commits one offset of topic `a`. */
+  async commit(offset: number, partition = 0): Promise<ErrorCode | null> {
+    const { groupId, memberId, instanceId, generation } = this
+    const partitions = [{ partition, offset, leaderEpoch: 3, metadata: `by ${this.name}` }]
+    const topics = [{ topic: 'a', partitions }]
+    const answer = await this.world.coordinator.commitOffsets({ groupId, memberId, instanceId, generation, topics })
+    return answer.topics[0]!.partitions[0]!.error
+  }
+
+  /** The same process started anew: it remembers nothing but its configuration. */
+  restarted(changes: ConsumerOptions = {}): Consumer {
+    return new Consumer(this.world, this.name, { ...this.options, ...changes })
+  }
+
+  private request(): Parameters<World['coordinator']['join']>[0] {
+    const { options, metadata } = this
+    const protocols: MemberProtocol[] = (options.protocols ?? ['range']).map((name) => ({ name, metadata }))
+    return {
+      groupId: this.groupId,
+      memberId: this.memberId,
+      instanceId: this.instanceId,
+      clientId: this.name,
+      clientHost: '/127.0.0.1',
+      sessionTimeoutMs: options.sessionTimeoutMs ?? 10_000,
+      rebalanceTimeoutMs: options.rebalanceTimeoutMs ?? 30_000,
+      protocolType: 'consumer',
+      protocols,
+      memberIdRequired: options.memberIdRequired ?? false,
+      skipAssignmentSupported: options.skipAssignmentSupported ?? false,
+    }
+  }
+}
+
+/** Lets consumers found or rejoin a group together, up to the assignment. The first of them leads a new group. */
+export async function assemble(...consumers: Consumer[]): Promise<void> {
+  for (const consumer of consumers) await consumer.join()
+  await consumers[0]!.world.advance(0)
+  await settle(...consumers)
+}
+
+/** Lets consumers whose joins have been answered sync. */
+export async function settle(...consumers: Consumer[]): Promise<void> {
+  for (const consumer of consumers) await consumer.sync()
+}
