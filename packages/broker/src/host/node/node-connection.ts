@@ -128,10 +128,11 @@ export class NodeConnection implements Connection {
     socket.resume()
   }
 
+  /** Where node shall read to next. */
   #nextTarget(): Uint8Array {
-    const usable = this.#receiver !== undefined && !this.#closing
-    this.#target = usable ? this.#receiver!.buffer() : firstBuffer
-    if (this.#target.length === 0) throw new Error('the receiver gave an empty buffer')
+    // While a rest waits to be copied the receiver is asked for a buffer for that, so what node reads comes after it.
+    const direct = this.#receiver !== undefined && !this.#closing && this.#copied === undefined
+    this.#target = direct ? bufferOf(this.#receiver!) : firstBuffer
     return this.#target
   }
 
@@ -156,7 +157,7 @@ export class NodeConnection implements Connection {
     this.#copying = true
     while (this.#copied !== undefined && !this.#paused && !this.#closing) {
       const bytes: Uint8Array = this.#copied
-      const target = this.#nextTarget()
+      const target = bufferOf(this.#receiver!)
       const count = Math.min(target.length, bytes.length)
       target.set(count === bytes.length ? bytes : bytes.subarray(0, count))
       this.#copied = count === bytes.length ? undefined : bytes.subarray(count)
@@ -182,6 +183,12 @@ export class NodeConnection implements Connection {
     clearTimeout(this.#linger)
     this.#receiver?.closed(this.#error)
   }
+}
+
+function bufferOf(receiver: Receiver): Uint8Array {
+  const buffer = receiver.buffer()
+  if (buffer.length === 0) throw new Error('the receiver gave an empty buffer')
+  return buffer
 }
 
 /** A listener on :: shows IPv4 peers as ::ffff:1.2.3.4. */

@@ -15,7 +15,7 @@ const attemptsMax = 5
 export function takeLock(path: string): { release(): void } {
   const own = `${process.pid} ${startOf(process.pid)}\n`
   for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
-    if (makeWith(path, own)) return { release: () => release(path, own) }
+    if (makeWith(path, own)) return new Lock(path, own)
     const holder = read(path)
     if (holder === undefined) continue
     const pid = livePid(holder)
@@ -66,8 +66,21 @@ function moveAside(path: string, deadHolder: string): void {
   else renameSync(aside, path)
 }
 
-function release(path: string, own: string): void {
-  if (read(path) === own) unlinkSync(path)
+class Lock {
+  readonly #path: string
+  readonly #own: string
+  #released = false
+
+  constructor(path: string, own: string) {
+    this.#path = path
+    this.#own = own
+  }
+
+  /** Once only: the same process may have taken the lock again, with the same content. */
+  release(): void {
+    if (!this.#released && read(this.#path) === this.#own) unlinkSync(this.#path)
+    this.#released = true
+  }
 }
 
 function read(path: string): string | undefined {
