@@ -137,9 +137,10 @@ async function live(world: World, store: EmbeddedMetadataStore, model: Model, ea
     const lease = leases[each.revoke - index]
     if (lease !== undefined && model.leases.has(lease)) submit(store.revokeLease(lease), (state) => state.revoke(lease))
     await world.scheduler.run(world.scheduler.nowMs + each.pausesMs[index]!)
-    const { revision } = await store.range('')
+    const { revision, keyValues } = await store.range('')
     const seen = expectation.states.findIndex((state) => state.revision === revision)
     assert.notEqual(seen, -1, `a reader saw revision ${revision}, which nobody wrote`)
+    assert.deepEqual(keyValues, expectation.states[seen]!.sorted())
     expectation.least = Math.max(expectation.least, seen)
   }
   if (each.end === 'close') await world.settle(store.close())

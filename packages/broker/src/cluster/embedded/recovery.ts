@@ -17,15 +17,17 @@ export interface Recovered {
   readonly sequence: number
   /** Its checksum. */
   readonly checksum: number
-  /** Last entry known to be synced. */
-  readonly sequenceSynced: number
   /** Bytes of the snapshot. */
   readonly snapshotBytes: number
-  /** Bytes of snapshot and entries that count. */
+  /**
+   * Bytes of snapshot and entries that count. A mark at the end is not among them and has to be overwritten: nobody knows
+   * whether it was synced itself, and what follows unsynced bytes may be cut off with them.
+   */
   readonly size: number
   /**
-   * Whether every change was known to be synced and no tail was cut. If not, the state must be written to a new file
-   * before anybody sees it: the tail may stand in the page cache only, after a sync that failed.
+   * Whether a mark at the end says that all of the file and its name are synced. If not, the state must be written to a
+   * new file before anybody sees it: the tail may stand in the page cache only, after a sync that failed, and a file
+   * just renamed may go back to the one before it.
    */
   readonly clean: boolean
 }
@@ -42,22 +44,20 @@ export function recover(disk: Disk, path: string): Recovered | undefined {
   const { state, size: snapshotBytes } = snapshot
   let { sequence, checksum } = snapshot
   let position = snapshotBytes
-  let sequenceSynced = sequence
-  let lastIsMark = true
+  let marked = false
   while (position < bytes.length) {
     const head = headAt(bytes, position, sequence + 1, sequence + 1)
     if (head === undefined || head.checksumPrevious !== checksum) break
     const body = guard(path, position, () => bodyAt(bytes, position, head.size))
+    marked = body.kind === 'synced' && position + head.size === bytes.length
+    if (marked) break
     guard(path, position, () => applyEntry(state, body))
     sequence = head.sequence
     checksum = head.checksum
-    sequenceSynced = head.sequenceSynced
-    lastIsMark = body.kind === 'synced'
     position += head.size
   }
-  if (position < bytes.length) checkTornTail(bytes, path, position, sequence)
-  const clean = position === bytes.length && lastIsMark
-  return { state, sequence, checksum, sequenceSynced, snapshotBytes, size: position, clean }
+  if (position < bytes.length && !marked) checkTornTail(bytes, path, position, sequence)
+  return { state, sequence, checksum, snapshotBytes, size: position, clean: marked }
 }
 
 /**

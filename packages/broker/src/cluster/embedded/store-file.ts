@@ -7,7 +7,7 @@ import { encodeSnapshot } from './snapshot.ts'
 import type { State } from './state.ts'
 
 /** Where a new store begins. */
-const beginning = { sequence: 0, checksum: 0, sequenceSynced: 0, snapshotBytes: 0, size: 0 }
+const beginning = { sequence: 0, checksum: 0, snapshotBytes: 0, size: 0 }
 
 /**
  * The one file of the embedded store: a snapshot, then entries. It only grows, until `replace` puts a new snapshot in
@@ -29,14 +29,14 @@ export class StoreFile {
 
   /** Continues a clean recovered file; any other, and a new one, needs `replace` before the first append. */
   constructor(disk: Disk, directory: string, entriesBytesMin: number, recovered: Recovered | undefined) {
-    const { size, snapshotBytes, sequence, sequenceSynced, checksum } = recovered ?? beginning
+    const { size, snapshotBytes, sequence, checksum } = recovered ?? beginning
     this.#disk = disk
     this.#directory = directory
     this.#entriesBytesMin = entriesBytesMin
     this.#size = size
     this.#snapshotBytes = snapshotBytes
     this.#sequence = sequence
-    this.#sequenceSynced = sequenceSynced
+    this.#sequenceSynced = sequence
     this.#checksum = checksum
     this.#entriesBytesDue = this.#dueAfter(snapshotBytes)
     if (recovered?.clean === true) this.#file = disk.open(storePath(directory), 'write')
@@ -93,8 +93,8 @@ export class StoreFile {
   }
 
   /**
-   * Writes down, unsynced, that everything before is synced. Without it damage to the last entry could not be told from
-   * a torn write. Throws DiskError; look at `broken` then.
+   * Writes down, unsynced, that everything before is synced, the name of the file included. Without it damage to the last
+   * entry could not be told from a torn write. Throws DiskError; look at `broken` then.
    */
   mark(): void {
     this.append([{ kind: 'synced' }])
@@ -127,6 +127,7 @@ export class StoreFile {
     this.#snapshotBytes = bytes.length
     this.#sequenceSynced = this.#sequence
     this.#entriesBytesDue = this.#dueAfter(bytes.length)
+    this.mark()
   }
 
   close(): void {
