@@ -80,5 +80,7 @@ export {
 } from './kafka/75-describe-topic-partitions.ts'
 export { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './kafka/stored/consumer-protocol.ts'
 export { GroupMetadataKey, GroupMetadataValue } from './kafka/stored/group-metadata.ts'
+export type { OffsetsKey } from './kafka/stored/offsets-key.ts'
+export { decodeOffsetsKey, encodeOffsetsKey } from './kafka/stored/offsets-key.ts'
 export { OffsetCommitKey, OffsetCommitValue } from './kafka/stored/offset-commit.ts'
 export { decodeVersioned, encodeVersioned } from './kafka/stored/versioned.ts'

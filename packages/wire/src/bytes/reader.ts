@@ -1,10 +1,11 @@
+import { uuidText } from './uuid.ts'
 import { WireError } from './wire-error.ts'
 
 /** Kafka caps every string at what an int16 length can say, in the compact form too. */
 export const stringSizeMax = 0x7fff
 
 /** Below this length a loop over ASCII bytes beats the call into the runtime's UTF-8 decoder. */
-const asciiLoopSizeMax = 24
+const asciiLoopSizeMax = 8
 
 /**
  * Reads protocol primitives (big-endian) from a received buffer.
@@ -51,8 +52,9 @@ export class Reader {
   }
 
   int32(): number {
-    const at = this.advance(4)
-    const { buffer } = this
+    const { buffer, position: at } = this
+    if (at + 4 > this.end) throw this.early(4)
+    this.position = at + 4
     return (buffer[at]! << 24) | (buffer[at + 1]! << 16) | (buffer[at + 2]! << 8) | buffer[at + 3]!
   }
 
@@ -73,7 +75,7 @@ export class Reader {
   /** Kafka's text form: base64url without padding, 22 characters. */
   uuid(): string {
     const at = this.advance(16)
-    return this.buffer.toString('base64url', at, at + 16)
+    return uuidText(this.buffer, at)
   }
 
   /** 0 to 2^32 - 1, at most five bytes. */
@@ -179,9 +181,13 @@ export class Reader {
   private advance(size: number): number {
     const at = this.position
     const next = at + size
-    if (next > this.end) throw new WireError(`message ends early: ${size} bytes wanted, ${this.end - at} left`)
+    if (next > this.end) throw this.early(size)
     this.position = next
     return at
+  }
+
+  private early(size: number): WireError {
+    return new WireError(`message ends early: ${size} bytes wanted, ${this.remaining} left`)
   }
 
   private view(size: number): Buffer {

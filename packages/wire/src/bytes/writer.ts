@@ -1,4 +1,5 @@
 import { stringSizeMax } from './reader.ts'
+import { putUuid } from './uuid.ts'
 import { putUnsignedVarint, unsignedVarintSize } from './varint.ts'
 import { WireError } from './wire-error.ts'
 
@@ -6,7 +7,7 @@ import { WireError } from './wire-error.ts'
 const referenceSizeMin = 4096
 
 /** Up to this length a loop over char codes beats the call into the runtime's UTF-8 encoder. */
-const asciiLoopLengthMax = 24
+const asciiLoopLengthMax = 16
 
 const int64Bound = 2 ** 63
 
@@ -24,6 +25,10 @@ export type ByteParts = Uint8Array | readonly Uint8Array[]
 export class Writer {
   private readonly slabSize: number
   private buffer: Buffer
+  /** The same memory, for whole integers at once. */
+  private view: DataView
+  /** Size of `buffer`, kept apart because asking a typed array is slower. */
+  private limit: number
   private position = 0
   /** Start of the bytes in `buffer` which belong to no finished chunk yet. */
   private segmentStart = 0
@@ -37,6 +42,8 @@ export class Writer {
   constructor(slabSize = 16 * 1024) {
     this.slabSize = slabSize
     this.buffer = Buffer.allocUnsafeSlow(slabSize)
+    this.view = viewOf(this.buffer)
+    this.limit = slabSize
   }
 
   /** Bytes written since the last {@link chunks}, {@link concat} or {@link discard}. */
@@ -153,7 +160,7 @@ export class Writer {
   /** @param value 22 characters of unpadded base64url, as {@link Reader.uuid} returns it. */
   uuid(value: string): void {
     this.ensure(16)
-    if (value.length !== 22 || this.buffer.write(value, this.position, 16, 'base64url') !== 16) {
+    if (!putUuid(this.buffer, this.position, value)) {
       throw new WireError(`not a uuid: ${JSON.stringify(value.slice(0, 40))}`)
     }
     this.position += 16
@@ -255,12 +262,9 @@ export class Writer {
   }
 
   private put32(value: number): void {
-    this.ensure(4)
-    const { buffer, position } = this
-    buffer[position] = value >> 24
-    buffer[position + 1] = value >> 16
-    buffer[position + 2] = value >> 8
-    buffer[position + 3] = value
+    if (this.position + 4 > this.limit) this.grow(4)
+    const { position } = this
+    this.view.setInt32(position, value)
     this.position = position + 4
   }
 
@@ -331,7 +335,7 @@ export class Writer {
   }
 
   private ensure(size: number): void {
-    if (this.position + size > this.buffer.length) this.grow(size)
+    if (this.position + size > this.limit) this.grow(size)
   }
 
   /** Continues the open segment in a new slab; finished chunks keep the old one alive. */
@@ -340,6 +344,8 @@ export class Writer {
     const next = Buffer.allocUnsafeSlow(Math.max(this.slabSize, 2 * (used + size)))
     this.buffer.copy(next, 0, this.segmentStart, this.position)
     this.buffer = next
+    this.view = viewOf(next)
+    this.limit = next.length
     this.segmentStart = 0
     this.position = used
   }
@@ -353,6 +359,10 @@ interface Frame {
   offset: number
   readonly sizeBefore: number
   readonly chunksBefore: number
+}
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
 }
 
 function byteSize(value: ByteParts): number {

@@ -23,14 +23,12 @@ export type InitProducerIdRequest = Infer<typeof InitProducerIdRequest>
 /** The producer id and epoch to stamp on batches. */
 export const InitProducerIdResponse = message(
   'InitProducerIdResponse',
-  { apiKey: 22, versions: [0, 6], flexible: 2 },
+  { apiKey: 22, versions: [0, 5], flexible: 2 },
   {
     throttleTimeMs: int32.ignorable(),
     errorCode: int16,
     producerId: int64.default(-1),
     producerEpoch: int16,
-    ongoingTxnProducerId: int64.since(6).default(-1),
-    ongoingTxnProducerEpoch: int16.since(6).default(-1),
   },
 )
 export type InitProducerIdResponse = Infer<typeof InitProducerIdResponse>

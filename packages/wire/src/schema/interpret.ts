@@ -32,7 +32,7 @@ function decodeStruct(fields: Fields, layout: Layout, reader: Reader): Struct {
   return result
 }
 
-function decodeTagged(tagged: Entry[], layout: Layout, reader: Reader, result: Struct): void {
+function decodeTagged(tagged: readonly Entry[], layout: Layout, reader: Reader, result: Struct): void {
   for (let count = reader.unsignedVarint(); count > 0; count--) {
     const tag = reader.unsignedVarint()
     const end = reader.taggedFieldEnd()

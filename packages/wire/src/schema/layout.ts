@@ -22,10 +22,20 @@ export interface Layout {
   readonly version: number
   /** Compact lengths and tagged sections (KIP-482). */
   readonly flexible: boolean
+  /** What {@link partition} found before, so that the interpreter need not look again for every element. */
+  readonly partitions: Map<Fields, Partition>
+}
+
+/** The fields of a struct as one version has them. */
+export interface Partition {
+  readonly inPlace: readonly Entry[]
+  /** By ascending tag, as they are written. */
+  readonly tagged: readonly Entry[]
+  readonly absent: readonly Entry[]
 }
 
 export function layoutOf(message: Message<unknown, unknown>, version: number): Layout {
-  return { version, flexible: version >= message.flexible }
+  return { version, flexible: version >= message.flexible, partitions: new Map() }
 }
 
 export function isPresent(field: AnyField, { version }: Layout): boolean {
@@ -41,18 +51,20 @@ export function isEverNullable(field: AnyField): boolean {
   return field.attributes.nullableFirst !== Number.POSITIVE_INFINITY
 }
 
-/** The fields of a struct as this version has them: in place, in the tagged section, and not at all. */
-export function partition(fields: Fields, layout: Layout): { inPlace: Entry[]; tagged: Entry[]; absent: Entry[] } {
-  const inPlace: Entry[] = []
-  const tagged: Entry[] = []
-  const absent: Entry[] = []
-  for (const entry of Object.entries(fields)) {
-    if (!isPresent(entry[1], layout)) absent.push(entry)
-    else if (entry[1].attributes.tag === null) inPlace.push(entry)
-    else tagged.push(entry)
+/** Sorts the fields of a struct into those in place, those in the tagged section and those the version lacks. */
+export function partition(fields: Fields, layout: Layout): Partition {
+  const known = layout.partitions.get(fields)
+  if (known !== undefined) return known
+  const present = Object.entries(fields).filter(([, field]) => isPresent(field, layout))
+  const result = {
+    inPlace: present.filter(([, field]) => field.attributes.tag === null),
+    tagged: present
+      .filter(([, field]) => field.attributes.tag !== null)
+      .toSorted(([, a], [, b]) => a.attributes.tag! - b.attributes.tag!),
+    absent: Object.entries(fields).filter(([, field]) => !isPresent(field, layout)),
   }
-  tagged.sort((a, b) => a[1].attributes.tag! - b[1].attributes.tag!)
-  return { inPlace, tagged, absent }
+  layout.partitions.set(fields, result)
+  return result
 }
 
 /** A field's default where it is a plain value; arrays, structs and bytes have theirs made anew by the codecs. */
