@@ -1,14 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MachineTime } from '../../host/simulated/machine-time.ts'
-import { Scheduler } from '../../host/simulated/scheduler.ts'
-import { SimulatedClock } from '../../host/simulated/simulated-clock.ts'
-import { SimulatedDisk } from '../../host/simulated/simulated-disk.ts'
-import { MetadataError } from '../metadata-error.ts'
 import type { LeaseId, Transaction } from '../metadata-store.ts'
-import { EmbeddedMetadataStore } from './embedded-store.ts'
+import type { EmbeddedMetadataStore } from './embedded-store.ts'
 import { Model, transactions } from './model.fixture.ts'
+import { World } from './world.fixture.ts'
 
 // Random transactions on a simulated disk, and a crash at a random moment: the process is killed, or the power fails and
 // the disk keeps a random part of what was not synced; or a sync fails first. After each crash the store must open, in
@@ -42,67 +38,11 @@ interface Expectation {
   least: number
 }
 
-class World {
-  readonly scheduler: Scheduler
-  readonly #time: MachineTime
-  readonly disk: SimulatedDisk
-  clock: SimulatedClock
-
-  constructor(seed: number) {
-    this.scheduler = new Scheduler(seed)
-    this.#time = new MachineTime(this.scheduler)
-    this.disk = new SimulatedDisk(this.scheduler, 'disk')
-    this.clock = this.#newClock()
-  }
-
-  #newClock(): SimulatedClock {
-    return new SimulatedClock(this.scheduler, this.#time, 'broker')
-  }
-
-  crash(end: 'kill' | 'power'): void {
-    this.clock.kill()
-    if (end === 'kill') this.disk.killProcess()
-    else this.disk.losePower()
-    this.clock = this.#newClock()
-  }
-
-  /** Lets the world run until a promise settles. */
-  async settle<T>(promise: Promise<T>): Promise<T> {
-    let settled = false
-    const end = (): void => {
-      settled = true
-    }
-    promise.then(end, end)
-    await this.scheduler.run(() => settled)
-    return promise
-  }
-
-  /** A sync that fails may hit the opening itself, which then must leave the store as it was. */
-  async reopen(): Promise<EmbeddedMetadataStore> {
-    for (let attempt = 0; attempt < 10; attempt++) {
-      try {
-        return await this.open()
-      } catch (error) {
-        assert.ok(error instanceof MetadataError && error.kind === 'unavailable', String(error))
-        this.crash(attempt % 2 === 0 ? 'kill' : 'power')
-      }
-    }
-    assert.fail('the store does not open though the disk is sound again')
-  }
-
-  open(): Promise<EmbeddedMetadataStore> {
-    const limits = { entriesBytesMin: 600 }
-    const options = { disk: this.disk.attach(), clock: this.clock, directory: '/data/metadata', limits }
-    return this.settle(EmbeddedMetadataStore.open(options))
-  }
-}
-
 test('whatever was answered or seen survives a crash, and nothing is there in part', async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.array(life, { minLength: 1, maxLength: 5 }), async (seed, lives) => {
-      const world = new World(seed)
-      world.disk.attach().makeDirectory('/data')
-      await world.settle(world.disk.attach().syncDirectory('/'))
+      const world = new World(seed, { entriesBytesMin: 600 })
+      await world.begin()
       let model = new Model()
       let store = await world.open()
       for (const lease of leases) {

@@ -30,7 +30,10 @@ const leaseRequestBytes = 64
 export interface EmbeddedStoreOptions {
   readonly disk: Disk
   readonly clock: Clock
-  /** Folder of the store; made if missing. The caller keeps other processes out of it (Disk.lock). */
+  /**
+   * Folder of the store, made if missing; the folder it stands in must be there, durably. The caller keeps other
+   * processes out of it (Disk.lock).
+   */
   readonly directory: string
   readonly logger?: Logger
   readonly limits?: Partial<EmbeddedStoreLimits>
