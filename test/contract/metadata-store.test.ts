@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedMetadataStore } from '../../packages/broker/src/cluster/embedded/embedded-store.ts'
 import { ManualClock } from '../../packages/broker/src/cluster/embedded/manual-clock.fixture.ts'
+import { World } from '../../packages/broker/src/cluster/embedded/world.fixture.ts'
 import { MemoryDisk } from '../../packages/broker/src/host/memory/memory-disk.ts'
 import { NodeDisk } from '../../packages/broker/src/host/node/node-disk.ts'
 import type { Disk } from '../../packages/broker/src/host/disk.ts'
@@ -22,6 +23,33 @@ async function embeddedOn(disk: Disk, directory: string): Promise<MetadataStoreU
     },
   }
 }
+
+/** The store in a simulated world, which moves by itself in small steps of virtual time as long as the test lasts. */
+async function embeddedInSimulation(): Promise<MetadataStoreUnderTest> {
+  const world = new World(1)
+  await world.begin()
+  const store = await world.open()
+  const { scheduler } = world
+  let over = false
+  let leastMs = 0
+  const moving = (async (): Promise<void> => {
+    while (!over) await scheduler.run(Math.max(scheduler.nowMs + 1, leastMs))
+  })()
+  return {
+    store,
+    compact: (revision) => store.compact(revision),
+    passTime: async (durationMs) => {
+      leastMs = scheduler.nowMs + durationMs
+    },
+    async dispose() {
+      await store.close()
+      over = true
+      await moving
+    },
+  }
+}
+
+describeMetadataStoreContract('embedded, simulated', embeddedInSimulation)
 
 describeMetadataStoreContract('embedded, disk in memory', () => embeddedOn(new MemoryDisk(), 'metadata'))
 
