@@ -23,7 +23,6 @@ export function serve(request: unknown, context: RequestContext): void {
 function refuse(error: unknown, request: unknown, context: RequestContext): void {
   const { handler } = context
   const { errorCode, message } = describeFailure(error, context)
-  context.services.metrics.errorAnswered(handler.api.key, errorCode)
   if (handler.refuse === undefined) {
     context.abort(`${handler.api.name} failed: ${message}`)
     return
@@ -36,17 +35,43 @@ function refuse(error: unknown, request: unknown, context: RequestContext): void
   }
 }
 
+/** A failure as the client is told of it. */
+export interface Failure {
+  readonly errorCode: number
+  readonly message: string
+}
+
 /**
- * The number and the sentence for the client. An error that is not a BrokerError is a bug: the log gets its stack, the
- * client only that there was one.
+ * Turns an exception, of a whole request or of one item in it, into what the client is told, and counts it. An error that
+ * is not a BrokerError is a bug: the log gets its stack, the client only that there was one.
  */
-export function describeFailure(error: unknown, context: RequestContext): { errorCode: number; message: string } {
-  if (error instanceof BrokerError) return { errorCode: kafkaErrorCode(error.code), message: error.message }
-  context.services.logger.error('kafka handler failed', {
-    api: context.handler.api.name,
-    version: context.apiVersion,
-    peer: `${context.client.remote.host}:${context.client.remote.port}`,
-    stack: error instanceof Error ? error.stack : String(error),
-  })
-  return { errorCode: unknownServerError, message: 'The broker failed to handle the request; its log says why.' }
+export function describeFailure(error: unknown, context: RequestContext): Failure {
+  const { logger, metrics } = context.services
+  const { api } = context.handler
+  const isExpected = error instanceof BrokerError
+  const errorCode = isExpected ? kafkaErrorCode(error.code) : unknownServerError
+  metrics.errorAnswered(api.key, errorCode)
+  if (isExpected) return { errorCode, message: error.message }
+  const { host, port } = context.client.remote
+  const stack = error instanceof Error ? error.stack : String(error)
+  logger.error('kafka handler failed', { api: api.name, version: context.apiVersion, peer: `${host}:${port}`, stack })
+  return { errorCode, message: 'The broker failed to handle the request; its log says why.' }
+}
+
+/** Answers each item of a request on its own: what fails for one leaves the others alone. Keeps their order. */
+export function answerEach<Item, Answer>(
+  items: readonly Item[],
+  context: RequestContext,
+  work: (item: Item) => Promise<Answer>,
+  failed: (item: Item, failure: Failure) => Answer,
+): Promise<Answer[]> {
+  return Promise.all(
+    items.map(async (item) => {
+      try {
+        return await work(item)
+      } catch (error) {
+        return failed(item, describeFailure(error, context))
+      }
+    }),
+  )
 }

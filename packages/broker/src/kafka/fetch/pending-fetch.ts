@@ -172,9 +172,7 @@ export class PendingFetch {
   }
 
   private fail(entry: FetchEntry, error: unknown): void {
-    const { errorCode } = describeFailure(error, this.context)
-    this.context.services.metrics.errorAnswered(apis[1].key, errorCode)
-    this.answer.addError(entry, errorCode)
+    this.answer.addError(entry, describeFailure(error, this.context).errorCode)
   }
 
   private refuse(entry: FetchEntry, code: ErrorCode): void {

@@ -7,6 +7,7 @@ import { batchHeaderBytes, compressionNames, compressionOf, isTransactional } fr
 import type { AppendFault } from '../../topic/partition.ts'
 import { findLeader, findPartition } from '../find-partition.ts'
 import { defineHandler } from '../handler.ts'
+import { noTransactions } from '../no-transactions.ts'
 import type { Expiring } from '../produce-deadlines.ts'
 import type { RequestContext } from '../request-context.ts'
 
@@ -168,7 +169,7 @@ function fault(code: ErrorCode): AppendFault {
 
 /** What is wrong with the request as a whole; every partition then gets it. */
 function findRequestFault(request: Request): AppendFault | undefined {
-  if (request.transactionalId !== null) return noTransactions()
+  if (request.transactionalId !== null) return noTransactions
   return acksValues.includes(request.acks) ? undefined : fault('invalid-required-acks')
 }
 
@@ -176,12 +177,7 @@ function findRequestFault(request: Request): AppendFault | undefined {
 function findBatchFault(records: Uint8Array | null, apiVersion: number): AppendFault | undefined {
   if (records === null) return { code: 'invalid-record', detail: 'The request has no records for the partition.' }
   if (records.length < batchHeaderBytes) return undefined
-  if (isTransactional(records, 0)) return noTransactions()
+  if (isTransactional(records, 0)) return noTransactions
   if (apiVersion >= zstdSince || compressionOf(records, 0) !== zstd) return undefined
   return { code: 'unsupported-compression', detail: 'zstd needs a client that speaks version 7 of Produce.' }
-}
-
-/** UNSUPPORTED_VERSION is fatal for every client and carries its text; what looks passing would be retried for ever. */
-function noTransactions(): AppendFault {
-  return { code: 'unsupported-version', detail: 'This broker has no transactions; use an idempotent producer.' }
 }

@@ -31,7 +31,7 @@ export const metadata = defineHandler({
     const mayCreate = request.allowAutoTopicCreation && context.services.config.autoCreateTopics
     const answers = asked.map((topic) => answerTopic(topic, mayCreate, operations, context))
     if (!answers.some((each) => each instanceof Promise)) return answer(request, context, answers as TopicAnswer[])
-    return Promise.all(answers).then((topics) => answer(request, context, topics))
+    return Promise.all(answers.map(async (each) => each)).then((topics) => answer(request, context, topics))
   },
 })
 

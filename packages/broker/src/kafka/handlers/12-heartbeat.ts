@@ -1,0 +1,16 @@
+import { apis } from '@polylog/wire'
+import { kafkaErrorCode } from '../error-codes.ts'
+import { defineHandler } from '../handler.ts'
+
+/** Keeps a member in its group. */
+export const heartbeat = defineHandler({
+  api: apis[12],
+
+  handle({ groupId, memberId, groupInstanceId, generationId }, context) {
+    const { groups } = context.services
+    const error = groups.heartbeat({ groupId, memberId, instanceId: groupInstanceId, generation: generationId })
+    return { errorCode: kafkaErrorCode(error) }
+  },
+
+  refuse: (errorCode) => ({ errorCode }),
+})
