@@ -1,0 +1,118 @@
+import type { Disk } from '../host/disk.ts'
+import { crc32c } from '../record/crc32c.ts'
+import type { Log } from './log.ts'
+import type { StoredProducer } from './producer-state.ts'
+import type { SegmentSummary } from './segment-index.ts'
+
+/**
+ * The file `checkpoint`: which logs and segments there are, and up to where they need no recovery. One line of JSON
+ * behind a line `polylog-checkpoint 1 CRC`, CRC-32C of the JSON in hexadecimal. Replaced atomically, and always *before*
+ * a segment file is removed: a file below a log's synced offset that the checkpoint does not name is a leftover.
+ */
+export interface Checkpoint {
+  /** True from a clean stop until the next start: the segments hold everything and the journal is empty. */
+  clean: boolean
+  nextLogId: number
+  /** The journal's next sequence; entries that are missing below it have been trimmed. */
+  nextSequence: number
+  logs: StoredLog[]
+}
+
+export interface StoredLog {
+  id: number
+  name: string
+  startOffset: number
+  /** Everything below is in the segments listed, synced. */
+  syncedOffset: number
+  /** Journal entries of this log up to here are in the segments. */
+  sequence: number
+  epochs: [number, number][]
+  producers: StoredProducer[]
+  segments: StoredSegment[]
+  /** Why the log takes no more records; stays until somebody has dealt with it. */
+  damage: string | null
+}
+
+/** [base offset, generation, bytes, end offset, largest timestamp or null, its offset, 1 if sparse]. */
+export type StoredSegment = [number, number, number, number, number | null, number, 0 | 1]
+
+const heading = 'polylog-checkpoint 1 '
+
+/** The checkpoint cannot be trusted; nothing was changed. */
+export class CheckpointDamageError extends Error {
+  constructor(path: string, what: string) {
+    super(`${path} is damaged: ${what}. Nothing was changed. Restore the data directory from a copy.`)
+    this.name = 'CheckpointDamageError'
+  }
+}
+
+export function storedLog(log: Log, sequence: number): StoredLog {
+  const segments: StoredSegment[] = []
+  for (const segment of log.segments) {
+    const summary = segment.syncedSummary()
+    if (summary) segments.push(storedSegment(segment.baseOffset, segment.generation, summary))
+  }
+  return {
+    id: log.id,
+    name: log.name,
+    startOffset: log.startOffset,
+    // A sync of several segments may be half done: what counts is what is listed.
+    syncedOffset: segments.at(-1)?.[3] ?? log.syncedOffset,
+    sequence,
+    epochs: log.epochs.entries(),
+    producers: log.producers.store(),
+    segments,
+    damage: log.damage ?? null,
+  }
+}
+
+function storedSegment(baseOffset: number, generation: number, s: SegmentSummary): StoredSegment {
+  const maxTimestampMs = Number.isFinite(s.maxTimestampMs) ? s.maxTimestampMs : null
+  return [baseOffset, generation, s.bytes, s.endOffset, maxTimestampMs, s.maxTimestampOffset, s.sparse ? 1 : 0]
+}
+
+export function summaryOf(stored: StoredSegment): SegmentSummary {
+  const [, , bytes, endOffset, maxTimestampMs, maxTimestampOffset, sparse] = stored
+  return { bytes, endOffset, maxTimestampMs: maxTimestampMs ?? -Infinity, maxTimestampOffset, sparse: sparse === 1 }
+}
+
+/** Replaces the checkpoint. Durable when it resolves. */
+export async function writeCheckpoint(disk: Disk, directory: string, checkpoint: Checkpoint): Promise<void> {
+  const json = JSON.stringify(checkpoint)
+  const body = Buffer.from(json)
+  const crc = crc32c(body).toString(16).padStart(8, '0')
+  const path = `${directory}/checkpoint.new`
+  const file = disk.open(path, 'write')
+  try {
+    const head = Buffer.from(`${heading}${crc}\n`)
+    file.write([head, body], 0)
+    file.truncate(head.length + body.length)
+    await file.sync()
+  } finally {
+    file.close()
+  }
+  disk.rename(path, `${directory}/checkpoint`)
+  await disk.syncDirectory(directory)
+}
+
+/** @returns undefined if there is none @throws CheckpointDamageError */
+export function readCheckpoint(disk: Disk, directory: string): Checkpoint | undefined {
+  const path = `${directory}/checkpoint`
+  const size = disk.sizeOf(path)
+  if (size === undefined) return undefined
+  const file = disk.open(path, 'read')
+  const bytes = Buffer.allocUnsafe(size)
+  try {
+    if (file.readNow(bytes, 0) < size) throw new CheckpointDamageError(path, 'it is shorter than its size')
+  } finally {
+    file.close()
+  }
+  const bodyStart = heading.length + 9
+  const head = bytes.subarray(0, bodyStart).toString('latin1')
+  if (!/^polylog-checkpoint 1 [0-9a-f]{8}\n$/.test(head)) throw new CheckpointDamageError(path, 'the heading is broken')
+  const body = bytes.subarray(bodyStart)
+  if (crc32c(body) !== Number.parseInt(head.slice(heading.length), 16)) {
+    throw new CheckpointDamageError(path, 'the CRC does not match')
+  }
+  return JSON.parse(body.toString()) as Checkpoint
+}

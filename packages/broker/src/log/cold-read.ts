@@ -1,0 +1,121 @@
+import { baseOffsetOf, batchBytesOf, batchHeaderBytes, lastOffsetOf, leaderEpochOf, magicOf } from '../record/batch.ts'
+import { findCrcFault } from '../record/validate.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import type { EpochCache } from './epoch-cache.ts'
+import type { Segment } from './segment.ts'
+
+/** Stored bytes are not what was written. They are not served, and nothing is removed. */
+export class LogDamageError extends Error {
+  readonly file: string
+  readonly position: number
+
+  constructor(file: string, position: number, what: string) {
+    super(`${file} is damaged at byte ${position}: ${what}`)
+    this.name = 'LogDamageError'
+    this.file = file
+    this.position = position
+  }
+}
+
+export interface ColdRun {
+  bytes: Uint8Array
+  release: () => void
+}
+
+export interface ColdReadRequest {
+  segment: Segment
+  epochs: EpochCache
+  pool: BufferPool
+  offset: number
+  limitOffset: number
+  bytesMax: number
+  atLeastOne: boolean
+}
+
+/** Read beyond what was asked, to reach from the indexed position to the wanted batch in one go. */
+const slackBytes = 8192
+
+/**
+ * Reads whole batches of one segment from the batch that holds `offset`, or the first behind it where compaction left a
+ * gap. Every batch returned has passed its CRC and fits its neighbours.
+ * @returns undefined if the segment holds nothing from `offset` on below the limit
+ * @throws LogDamageError
+ */
+export async function readCold(request: ColdReadRequest): Promise<ColdRun | undefined> {
+  const { segment, pool, bytesMax } = request
+  let { offset: expected, position } = segment.index().floor(request.offset)
+  let wanted = bytesMax + slackBytes
+  for (;;) {
+    const size = Math.min(wanted, segment.bytes - position)
+    if (size < batchHeaderBytes) return undefined
+    const buffer = pool.take(size)
+    const filled = await segment.read(buffer.subarray(0, size), position)
+    if (filled < size) {
+      pool.give(buffer)
+      throw new LogDamageError(segment.path, position + filled, `the file ends ${size - filled} bytes early`)
+    }
+    const walk = walkRun(request, buffer.subarray(0, size), position, expected)
+    if (walk.end > walk.start) {
+      return { bytes: buffer.subarray(walk.start, walk.end), release: () => pool.give(buffer) }
+    }
+    pool.give(buffer)
+    if (walk.stopped) return undefined
+    position += walk.next
+    expected = walk.nextOffset
+    wanted = Math.max(wanted, walk.needed)
+  }
+}
+
+interface Walk {
+  start: number
+  end: number
+  /** The limit was reached: reading on is no use. */
+  stopped: boolean
+  /** Where to read on, and what offset is due there. */
+  next: number
+  nextOffset: number
+  /** Size of the batch at `next`, if its header was there. */
+  needed: number
+}
+
+function walkRun(request: ColdReadRequest, bytes: Uint8Array, position: number, due: number): Walk {
+  const walk: Walk = { start: 0, end: 0, stopped: false, next: 0, nextOffset: due, needed: batchHeaderBytes }
+  while (walk.next + batchHeaderBytes <= bytes.length) {
+    const at = walk.next
+    checkHeader(request, bytes, at, position + at, walk.nextOffset)
+    const size = batchBytesOf(bytes, at)
+    walk.needed = size
+    const lastOffset = lastOffsetOf(bytes, at)
+    if (lastOffset >= request.offset) {
+      const collected = walk.end - walk.start
+      walk.stopped = lastOffset >= request.limitOffset
+      if (collected + size > request.bytesMax && !(request.atLeastOne && collected === 0)) walk.stopped = true
+      if (walk.stopped || at + size > bytes.length) return walk
+      const fault = findCrcFault(bytes.subarray(0, at + size), at)
+      if (fault) throw new LogDamageError(request.segment.path, position + at, fault.detail)
+      if (collected === 0) walk.start = at
+      walk.end = at + size
+    }
+    walk.next = at + size
+    walk.nextOffset = lastOffset + 1
+  }
+  return walk
+}
+
+/** The fields outside the CRC must fit what is known: size, format, offset and leader epoch. */
+function checkHeader(request: ColdReadRequest, bytes: Uint8Array, at: number, position: number, due: number): void {
+  const { segment, epochs } = request
+  const size = batchBytesOf(bytes, at)
+  const baseOffset = baseOffsetOf(bytes, at)
+  const sizeFits = size >= batchHeaderBytes && position + size <= segment.bytes
+  const offsetFits = segment.sparse
+    ? baseOffset >= due && lastOffsetOf(bytes, at) < segment.endOffset
+    : baseOffset === due
+  if (!sizeFits || !offsetFits || magicOf(bytes, at) !== 2) {
+    throw new LogDamageError(segment.path, position, `no batch for offset ${due} here`)
+  }
+  const epoch = epochs.epochAt(baseOffset)
+  if (epoch >= 0 && leaderEpochOf(bytes, at) !== epoch) {
+    throw new LogDamageError(segment.path, position, `leader epoch ${leaderEpochOf(bytes, at)} at offset ${baseOffset}`)
+  }
+}

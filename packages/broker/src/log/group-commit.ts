@@ -1,0 +1,228 @@
+import type { Clock, Timer } from '../host/clock.ts'
+import { DiskError } from '../host/disk.ts'
+import { EntryKind } from '../journal/format.ts'
+import type { Journal } from '../journal/journal.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Log } from './log.ts'
+
+export interface GroupCommitOptions {
+  clock: Clock
+  logger: Logger
+  /**
+   * A batch of at least this many bytes is synced in its segment instead of the journal: its own fdatasync is cheaper
+   * than writing it twice. Default 128 KiB.
+   */
+  directBytesMin: number
+}
+
+/** How far one log has come on its way to the disk. */
+export interface CommitState {
+  /** Journal entries from here on may hold batches that no synced segment has. Undefined if there are none. */
+  firstUnsyncedSequence: number | undefined
+  /** Batches behind the last sync of the segment that are not in the journal either. */
+  directPending: boolean
+  syncing: Promise<void> | undefined
+  /** The entry of this turn in the commit queue, while the turn lasts. */
+  open: Commit | undefined
+  /** Sequence of the entry that made the log; its batches must not become durable before it. */
+  createSequence: number
+}
+
+interface Commit {
+  log: Log
+  endOffset: number
+  sequence: number
+}
+
+const fullRetryMs = 250
+
+/**
+ * Decides for each batch how it becomes durable, and tells the log when it is.
+ *
+ * - journal: the batch is an entry of the shared journal; one fdatasync covers all logs. The normal way.
+ * - direct: the segment is written and synced at once. For large batches, which are worth a sync of their own.
+ *
+ * "Durable" is said of a prefix of the log. So while a direct sync is under way, batches behind it go the direct way too:
+ * their journal entry could become durable before what precedes them.
+ */
+export class GroupCommit {
+  readonly #options: GroupCommitOptions
+  readonly #states = new Map<Log, CommitState>()
+  #journal: Journal | undefined
+  /** In order of sequence; consumed from `#queueHead`. */
+  #queue: Commit[] = []
+  #queueHead = 0
+  readonly #opened: Commit[] = []
+  readonly #direct = new Set<Log>()
+  #turnScheduled = false
+  #full: Timer | undefined
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+  }
+
+  /** Must be called before the first append. */
+  start(journal: Journal): void {
+    this.#journal = journal
+  }
+
+  add(log: Log, createSequence: number): void {
+    this.#states.set(log, {
+      firstUnsyncedSequence: undefined,
+      directPending: false,
+      syncing: undefined,
+      open: undefined,
+      createSequence,
+    })
+  }
+
+  forget(log: Log): void {
+    this.#states.delete(log)
+    this.#direct.delete(log)
+  }
+
+  stateOf(log: Log): CommitState {
+    const state = this.#states.get(log)
+    if (!state) throw new Error(`invariant broken: log ${log.name} is not in the store`)
+    return state
+  }
+
+  /** Why nothing can be appended now. */
+  get refusal(): string | undefined {
+    return this.#full ? 'the disk is full' : this.#journal?.refusal
+  }
+
+  /** Takes a batch that `log` has just appended. */
+  appended(log: Log, stored: Uint8Array): void {
+    const state = this.stateOf(log)
+    const journal = this.#journal!
+    const { durability } = log.settings
+    const large = stored.length >= this.#options.directBytesMin && state.createSequence <= journal.syncedSequence
+    if (durability !== 'fsync' || large || state.directPending) {
+      state.directPending = true
+      this.#direct.add(log)
+    } else {
+      const sequence = journal.append(EntryKind.batch, log.id, stored)
+      state.firstUnsyncedSequence ??= sequence
+      if (state.open) {
+        state.open.sequence = sequence
+        state.open.endOffset = log.endOffset
+      } else {
+        state.open = { log, endOffset: log.endOffset, sequence }
+        this.#queue.push(state.open)
+        this.#opened.push(state.open)
+      }
+    }
+    if (this.#turnScheduled) return
+    this.#turnScheduled = true
+    this.#options.clock.endOfTurn(() => this.#endTurn())
+  }
+
+  /** The journal is synced up to `sequence`. */
+  committed(sequence: number): void {
+    while (this.#queueHead < this.#queue.length) {
+      const commit = this.#queue[this.#queueHead]!
+      // Within a turn a log's commit takes later sequences than its place in the queue; it waits for its last entry.
+      if (commit.sequence > sequence) break
+      this.#queueHead++
+      // A sync may end before the turn's own end; a later append must then not add to what has been answered.
+      const state = this.#states.get(commit.log)
+      if (state?.open === commit) state.open = undefined
+      commit.log.markDurable(commit.endOffset)
+    }
+    if (this.#queueHead > 1024 || this.#queueHead === this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#queueHead)
+      this.#queueHead = 0
+    }
+  }
+
+  /** Nothing will become durable any more. */
+  fail(error: Error): void {
+    for (const log of this.#states.keys()) log.fail(error.message)
+  }
+
+  #endTurn(): void {
+    this.#turnScheduled = false
+    for (const commit of this.#opened) {
+      const state = this.#states.get(commit.log)
+      if (state?.open === commit) state.open = undefined
+    }
+    this.#opened.length = 0
+    for (const log of this.#direct) this.#flushDirect(log)
+  }
+
+  #flushDirect(log: Log): void {
+    if (this.#full) return
+    try {
+      log.flush()
+    } catch (error) {
+      this.#flushFailed(log, error)
+      return
+    }
+    this.#direct.delete(log)
+    if (log.settings.durability !== 'fsync') {
+      log.markDurable(log.tail.flushedOffset)
+      this.stateOf(log).directPending = false
+    } else {
+      this.startSync(log)
+    }
+  }
+
+  /** What could not be written stays in memory and is tried again; nothing new is taken meanwhile. */
+  #flushFailed(log: Log, error: unknown): void {
+    if (!(error instanceof DiskError) || error.kind !== 'full') {
+      this.#direct.delete(log)
+      log.fail(String(error))
+      return
+    }
+    this.#options.logger.error('disk full, appends refused until there is space', { path: error.path })
+    this.#full = this.#options.clock.startTimer(fullRetryMs, () => {
+      this.#full = undefined
+      for (const waiting of this.#direct) this.#flushDirect(waiting)
+      if (!this.#full) this.#options.logger.info('disk has space again, appends accepted')
+    })
+  }
+
+  /** Syncs the log's segments, again if more came meanwhile; one sync at a time for a log. */
+  startSync(log: Log): Promise<void> {
+    const state = this.stateOf(log)
+    state.syncing ??= this.#sync(log, state).finally(() => {
+      state.syncing = undefined
+      if (state.directPending && log.damage === undefined && !this.#direct.has(log)) void this.startSync(log)
+    })
+    return state.syncing
+  }
+
+  async #sync(log: Log, state: CommitState): Promise<void> {
+    const journal = this.#journal!
+    const flushedAll = log.tail.unflushedBytes === 0
+    const nextSequence = journal.nextSequence
+    const target = log.tail.flushedOffset
+    const direct = state.directPending
+    try {
+      await log.sync()
+    } catch (error) {
+      this.#options.logger.error('sync of a segment failed, the log takes no more records', {
+        log: log.name,
+        error: String(error),
+      })
+      log.fail(String(error))
+      return
+    }
+    // Entries made while the sync ran have sequences from `nextSequence` on.
+    if (flushedAll) {
+      const more = state.firstUnsyncedSequence !== undefined && log.endOffset > target
+      state.firstUnsyncedSequence = more ? nextSequence : undefined
+    }
+    if (!direct) return
+    state.directPending = log.endOffset > target
+    journal.append(EntryKind.syncedOffset, log.id, encodeOffset(target), true)
+    log.markDurable(target)
+  }
+}
+
+function encodeOffset(offset: number): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeDoubleBE(offset)
+  return bytes
+}

@@ -1,0 +1,103 @@
+import { strictEqual as equal, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Clock } from '../host/clock.ts'
+import type { Disk } from '../host/disk.ts'
+import { MemoryDisk } from '../host/memory/memory-disk.ts'
+import { NodeClock } from '../host/node/node-clock.ts'
+import { baseOffsetOf, batchBytesOf } from '../record/batch.ts'
+import { buildBatch } from '../record/build.ts'
+import { silentLogger } from '../telemetry/logger.ts'
+import type { Log, LogSettings } from './log.ts'
+import type { LogStoreOptions } from './store.ts'
+import { LogStore } from './store.ts'
+
+const settings: LogSettings = { durability: 'fsync', segmentBytes: 1 << 20, segmentMs: 1e9, indexIntervalBytes: 4096 }
+
+function optionsFor(disk: Disk, clock: Clock, changes: Partial<LogStoreOptions> = {}): LogStoreOptions {
+  return {
+    disk,
+    clock,
+    logger: silentLogger,
+    directory: '/data',
+    directoryId: new Uint8Array(16),
+    settingsOf: () => settings,
+    journalFileBytes: 1 << 20,
+    directBytesMin: 1 << 17,
+    tailMemoryBytesMax: 4 << 20,
+    openFilesMax: 16,
+    durable: (log) => log.onChange(),
+    ...changes,
+  }
+}
+
+function batch(text: string): Buffer {
+  return buildBatch([{ key: null, value: Buffer.from(text) }], { baseTimestampMs: 1000 })
+}
+
+/** Resolves once everything appended to `log` is durable. */
+function durable(log: Log): Promise<void> {
+  const { endOffset } = log
+  return new Promise((resolve) => {
+    const check = (): void => {
+      if (log.durableOffset >= endOffset) resolve()
+    }
+    log.onChange = check
+    check()
+  })
+}
+
+async function readAll(log: Log): Promise<number[]> {
+  const offsets: number[] = []
+  for (let offset = log.startOffset; offset < log.endOffset; ) {
+    const read = await log.read(offset, log.endOffset, 100_000, true)
+    for (const chunk of read.chunks) {
+      for (let at = 0; at < chunk.length; at += batchBytesOf(chunk, at)) {
+        offset = baseOffsetOf(chunk, at)
+        offsets.push(offset++)
+      }
+    }
+    ok(read.bytes > 0, `nothing at ${offset} of ${log.endOffset}`)
+    read.release()
+  }
+  return offsets
+}
+
+test('what was appended is read back from memory and, after a clean stop, from the files', async () => {
+  const disk = new MemoryDisk()
+  const clock = new NodeClock()
+  let store = await LogStore.open(optionsFor(disk, clock))
+  const log = store.create('orders-0', settings)
+  for (let i = 0; i < 1000; i++) log.append(batch(`value ${i}`), false, 0)
+  await durable(log)
+  equal((await readAll(log)).length, 1000)
+  await store.close()
+  store = await LogStore.open(optionsFor(disk, clock))
+  const again = store.get('orders-0')!
+  equal(again.endOffset, 1000)
+  equal((await readAll(again)).length, 1000)
+  again.append(batch('one more'), false, 0)
+  await durable(again)
+  equal((await readAll(again)).length, 1001)
+  await store.close()
+})
+
+test('a store that was never closed recovers everything durable, over rolled segments and trimmed journal files', async () => {
+  const disk = new MemoryDisk()
+  const clock = new NodeClock()
+  const store = await LogStore.open(optionsFor(disk, clock))
+  const logs = ['a-0', 'b-0', 'c-0'].map((name) => store.create(name, { ...settings, segmentBytes: 200_000 }))
+  for (let round = 0; round < 60; round++) {
+    for (const log of logs) for (let i = 0; i < 10; i++) log.append(batch(`${round} `.repeat(700)), false, 0)
+    logs[0]!.append(batch('large '.repeat(25_000)), false, 0)
+    await Promise.all(logs.map(durable))
+  }
+  ok(store.journal.statistics.bytes > 3 << 20)
+  const copy = await LogStore.open(optionsFor(disk, clock))
+  for (const log of logs) {
+    const recovered = copy.get(log.name)!
+    equal(recovered.damage, undefined)
+    equal(recovered.endOffset, log.endOffset)
+    equal((await readAll(recovered)).length, log.endOffset)
+  }
+  await copy.close()
+})
