@@ -12,6 +12,8 @@ export function describeGroup(group: Group): DescribedGroup {
     state: group.state,
     protocolType: group.protocolType ?? '',
     protocolName: stable ? (group.protocolName ?? '') : '',
+    generation: group.generation,
+    leader: group.leader ?? '',
     members: Array.from(group.members(), (member) => ({
       memberId: member.id,
       instanceId: member.instanceId,
@@ -25,7 +27,16 @@ export function describeGroup(group: Group): DescribedGroup {
 
 /** As described when it cannot be. A group that does not exist is Dead. */
 export function undescribedGroup(groupId: string, error: ErrorCode): DescribedGroup {
-  return { error, groupId, state: 'Dead', protocolType: '', protocolName: '', members: [] }
+  return {
+    error,
+    groupId,
+    state: 'Dead',
+    protocolType: '',
+    protocolName: '',
+    generation: -1,
+    leader: '',
+    members: [],
+  }
 }
 
 export function listGroups(groups: Iterable<Group>, filter: ListFilter): ListedGroup[] {

@@ -164,6 +164,9 @@ export interface DescribedGroup {
   protocolType: string
   /** Empty unless Stable. */
   protocolName: string
+  generation: number
+  /** Member id, empty without members. */
+  leader: string
   members: DescribedMember[]
 }
 

@@ -29,6 +29,11 @@ export class Consumer {
   /** Answers as they come in; null while one is awaited. */
   joined: JoinAnswer | null = null
   synced: SyncAnswer | null = null
+  /** The request of each kind that was sent last is open. */
+  joining = false
+  syncing = false
+  #joinCount = 0
+  #syncCount = 0
 
   constructor(world: World, name: string, options: ConsumerOptions = {}) {
     this.world = world
@@ -51,7 +56,16 @@ export class Consumer {
   async join(): Promise<JoinAnswer | null> {
     this.joined = null
     this.synced = null
+    this.syncing = false
+    this.joining = true
+    const number = ++this.#joinCount
+    this.#syncCount++
+    this.world.openRequestCount++
     void this.world.coordinator.join(this.request()).then((answer) => {
+      this.world.openRequestCount--
+      // What a later join has overtaken comes by a connection that was given up.
+      if (number !== this.#joinCount) return
+      this.joining = false
       this.joined = answer
       if (answer.error === null || answer.error === 'member-id-required') this.memberId = answer.memberId
       if (answer.error === null) this.generation = answer.generation
@@ -63,13 +77,19 @@ export class Consumer {
   /** Syncs, as leader with an assignment for everybody: `<member's instance or id prefix>@<generation>`. */
   async sync(): Promise<SyncAnswer | null> {
     this.synced = null
+    this.syncing = true
+    const number = ++this.#syncCount
     const { groupId, memberId, instanceId, generation } = this
     const assignments = (this.joined?.members ?? []).map((member) => ({
       memberId: member.memberId,
       assignment: bytes(`${member.instanceId ?? member.memberId.split('-')[0]}@${generation}`),
     }))
     const request = { groupId, memberId, instanceId, generation, assignments }
+    this.world.openRequestCount++
     void this.world.coordinator.sync({ ...request, protocolType: 'consumer', protocolName: null }).then((answer) => {
+      this.world.openRequestCount--
+      if (number !== this.#syncCount) return
+      this.syncing = false
       this.synced = answer
     })
     await flush()

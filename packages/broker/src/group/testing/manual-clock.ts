@@ -7,7 +7,7 @@ interface ManualTimer extends Timer {
 
 /** Lets everything happen that waits for nothing but promises. */
 export async function flush(): Promise<void> {
-  for (let turn = 0; turn < 60; turn++) await Promise.resolve()
+  for (let turn = 0; turn < 24; turn++) await Promise.resolve()
 }
 
 /** Time that moves only when told to. */

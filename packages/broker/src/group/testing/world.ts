@@ -50,6 +50,8 @@ export class World {
   readonly topicNames = new Set(['a', 'b', 'c'])
   readonly config: Partial<GroupConfig>
   coordinator: GroupCoordinator
+  /** Joins and syncs of consumers that have not been answered. */
+  openRequestCount = 0
 
   private constructor(config: Partial<GroupConfig>, log: MemoryGroupLog) {
     this.config = config
