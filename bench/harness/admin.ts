@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ByteReader } from '../load/bytes.ts'
+import type { ByteReader, ByteWriter } from '../load/bytes.ts'
 import { api } from '../load/frame.ts'
 import { call } from './call.ts'
 import type { Address } from './call.ts'
 
-const CREATE_TIMEOUT_MS = 120_000
+const READY_TIMEOUT_MS = 120_000
+const PARTITIONS_PER_CALL_MAX = 5000
 const POLL_MS = 20
 
 /** Resolves once the broker answered ApiVersions. */
@@ -29,21 +30,43 @@ export class PartitionError extends Error {
 
 /** Creates a topic with one replica per partition and waits until every partition has a leader that answers. */
 export async function createTopic(address: Address, topic: string, partitions: number): Promise<void> {
+  // Kafka's controller refuses to make more than 10,000 metadata records at once, so large topics grow in steps.
+  const first = Math.min(partitions, PARTITIONS_PER_CALL_MAX)
+  await topicCall(address, api.createTopics, topic, first, (writer) => writer.int16(1).int32(0).int32(0))
+  for (let count = first; count < partitions; ) {
+    count = Math.min(partitions, count + PARTITIONS_PER_CALL_MAX)
+    await topicCall(address, api.createPartitions, topic, count, (writer) => writer.int32(-1))
+  }
+  await waitForTopic(address, topic, partitions)
+}
+
+/** One call about one topic and its partition count; `rest` writes what else the topic's entry holds. */
+async function topicCall(
+  address: Address,
+  request: { key: number; version: number },
+  topic: string,
+  partitions: number,
+  rest: (writer: ByteWriter) => void,
+): Promise<void> {
   const reader = await call(
     address,
-    api.createTopics,
+    request,
     (writer) => {
-      writer.int32(1).string(topic).int32(partitions).int16(1).int32(0).int32(0)
-      writer.int32(CREATE_TIMEOUT_MS).int8(0)
+      rest(writer.int32(1).string(topic).int32(partitions))
+      writer.int32(READY_TIMEOUT_MS).int8(0)
     },
-    CREATE_TIMEOUT_MS,
+    READY_TIMEOUT_MS,
   )
   reader.int32()
   const [answer] = reader.array(() => ({ name: reader.string(), errorCode: reader.int16(), message: reader.string() }))
   if (answer === undefined || answer.errorCode !== 0) {
     throw new Error(`cannot create topic ${topic}: error code ${answer?.errorCode}, ${answer?.message ?? 'no message'}`)
   }
-  const givenUpAtMs = performance.now() + CREATE_TIMEOUT_MS
+}
+
+/** Resolves once every partition has a leader that answers; rejects after two minutes. */
+export async function waitForTopic(address: Address, topic: string, partitions: number): Promise<void> {
+  const givenUpAtMs = performance.now() + READY_TIMEOUT_MS
   while (!(await isReady(address, topic, partitions))) {
     if (performance.now() > givenUpAtMs) throw new Error(`topic ${topic} did not become ready`)
     await delay(POLL_MS)

@@ -11,6 +11,7 @@ export const api = {
   apiVersions: { key: 18, version: 0 },
   createTopics: { key: 19, version: 4 },
   deleteTopics: { key: 20, version: 1 },
+  createPartitions: { key: 37, version: 1 },
 } as const
 
 const CLIENT_ID = 'polylog-bench'

@@ -40,6 +40,7 @@ export function respond(log: LimitLog, frame: Buffer, sink: LimitSink, port: num
     for (const call of CALLS) writer.int16(call.key).int16(call.version).int16(call.version)
   } else if (key === api.metadata.key) metadataAnswer(log, reader, writer, port)
   else if (key === api.createTopics.key) createAnswer(log, reader, writer)
+  else if (key === api.createPartitions.key) createAnswer(log, reader, writer)
   else if (key === api.deleteTopics.key) deleteAnswer(log, reader, writer)
   else listOffsetsAnswer(log, reader, writer)
   sink.answer(writer.patchInt32(0, writer.length - 4).bytes())
@@ -121,6 +122,7 @@ function metadataAnswer(log: LimitLog, reader: ByteReader, writer: ByteWriter, p
   }
 }
 
+/** CreateTopics and CreatePartitions, which look the same as far as the one topic and its count are concerned. */
 function createAnswer(log: LimitLog, reader: ByteReader, writer: ByteWriter): void {
   reader.int32()
   const topic = reader.string() ?? ''

@@ -61,8 +61,9 @@ interface LimitTopic {
 export class LimitLog {
   readonly #topics = new Map<string, LimitTopic>()
 
+  /** Makes a topic, or gives one more partitions. */
   create(topic: string, count: number): LimitTopic {
-    const created = { count, partitions: [] }
+    const created = { count, partitions: this.#topics.get(topic)?.partitions ?? [] }
     this.#topics.set(topic, created)
     return created
   }

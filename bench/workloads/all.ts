@@ -1,9 +1,9 @@
-import { consumeWorkloads } from './consume.ts'
+import { coldWorkloads, consumeWorkloads } from './consume.ts'
 import { cpuWorkload, idleWorkloads, partitionWorkloads } from './cost.ts'
 import { latencyWorkload, produceWorkloads, requestWorkloads } from './produce.ts'
 import type { Workload } from './workload.ts'
 
-/** Every workload, in the order they run. */
+/** Every workload, in the order they run: those that leave a broker restarted or busy with clearing up come last. */
 export const workloads: readonly Workload[] = [
   ...produceWorkloads,
   ...consumeWorkloads,
@@ -12,6 +12,7 @@ export const workloads: readonly Workload[] = [
   cpuWorkload,
   ...idleWorkloads,
   ...partitionWorkloads,
+  ...coldWorkloads,
 ]
 
 /** The workloads whose names begin with one of the given words; throws for a word that fits none. */

@@ -1,4 +1,4 @@
-import { createTopic, deleteTopic, offsetsOf } from '../harness/admin.ts'
+import { createTopic, deleteTopic, offsetsOf, waitForTopic } from '../harness/admin.ts'
 import type { PartitionOffsets } from '../harness/admin.ts'
 import { settle } from '../harness/page-cache.ts'
 import type { Subject } from '../harness/subject.ts'
@@ -33,12 +33,21 @@ function consume(temperature: Temperature, size: keyof typeof BATCHES, partition
     needs: temperature === 'tail' ? 'produce' : temperature === 'cached' ? 'records' : 'restart',
     async prepare(bench, subject) {
       const topic = topicName(name)
+      const warmTopic = `${topic}-warm`
       await createTopic(subject.address, topic, partitions)
       await fill(bench, subject, topic, partitions, size, temperature === 'tail' ? TAIL_BYTES : bench.coldBytes)
+      if (temperature === 'cold') {
+        await createTopic(subject.address, warmTopic, partitions)
+        await fill(bench, subject, warmTopic, partitions, size, TAIL_BYTES)
+      }
       settle(bench.directory)
       return {
         async measure() {
-          if (temperature === 'cold') await subject.restartCold!()
+          if (temperature === 'cold') {
+            await subject.restartCold!()
+            await waitForTopic(subject.address, topic, partitions)
+            await readAgain(bench, subject, warmTopic, partitions)
+          }
           const ranges = rangesOf(await offsetsOf(subject.address, topic, partitions))
           const once = temperature === 'cold'
           const { fetch } = await runLoad(bench, subject, {
@@ -48,10 +57,21 @@ function consume(temperature: Temperature, size: keyof typeof BATCHES, partition
           })
           return sampleOf(fetch!, subject)
         },
-        cleanup: () => deleteTopic(subject.address, topic),
+        async cleanup() {
+          await deleteTopic(subject.address, topic)
+          if (temperature === 'cold') await deleteTopic(subject.address, warmTopic)
+        },
       }
     },
   }
+}
+
+/** After a restart the data should be cold but not the code: a JVM compiles for seconds. Reads a small topic, unreported. */
+async function readAgain(bench: Bench, subject: Subject, topic: string, partitions: number): Promise<void> {
+  await waitForTopic(subject.address, topic, partitions)
+  const ranges = rangesOf(await offsetsOf(subject.address, topic, partitions))
+  const fetch = { topic, ranges, partitionBytesMax: MIB, repeat: true }
+  await runLoad(bench, subject, { fetch, warmupMs: 0, measureMs: bench.measureMs })
 }
 
 async function fill(
@@ -86,9 +106,11 @@ function rangesOf(offsets: readonly PartitionOffsets[]): FetchRange[] {
   )
 }
 
-export const consumeWorkloads: readonly Workload[] = (['tail', 'cached', 'cold'] as const).flatMap((temperature) => [
-  consume(temperature, '64k', 1),
-  consume(temperature, '64k', 12),
-  consume(temperature, '1m', 1),
-  consume(temperature, '1m', 12),
-])
+function shapes(temperature: Temperature): Workload[] {
+  return (['64k', '1m'] as const).flatMap((size) => [consume(temperature, size, 1), consume(temperature, size, 12)])
+}
+
+export const consumeWorkloads: readonly Workload[] = [...shapes('tail'), ...shapes('cached')]
+
+/** Apart, because they restart the broker. */
+export const coldWorkloads: readonly Workload[] = shapes('cold')
