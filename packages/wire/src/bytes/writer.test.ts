@@ -53,6 +53,19 @@ test('strings survive a round trip in both forms, lone surrogates excepted', () 
   )
 })
 
+test('the compact length prefix grows where the bytes of the text do, not its characters', () => {
+  for (const character of ['x', 'é', '€']) {
+    for (const length of [41, 42, 43, 63, 64, 126, 127, 128]) {
+      const writer = new Writer()
+      writer.compactString(character.repeat(length))
+      const written = writer.concat()
+      const size = Buffer.byteLength(character) * length
+      assert.equal(written.length, size + (size + 1 < 128 ? 1 : 2))
+      assert.equal(new Reader(written).compactString(), character.repeat(length))
+    }
+  }
+})
+
 test('large byte fields are passed on by reference, small ones are copied', () => {
   const writer = new Writer()
   const small = Buffer.alloc(4095, 's')

@@ -4,8 +4,8 @@ import { array, int16, int32, int64, message, records, string, struct, uuid } fr
 /**
  * Appends record batches to partitions. Version 13 names topics by id.
  *
- * Kafka also shows versions 0 to 2 in ApiVersions although it refuses them: older librdkafka turns compression off when it
- * does not see version 0 (KAFKA-18659).
+ * Kafka also shows versions 0 to 2 in ApiVersions although it refuses them: older librdkafka turns compression off
+ * when it does not see version 0 (KAFKA-18659).
  */
 export const ProduceRequest = message(
   'ProduceRequest',

@@ -114,7 +114,7 @@ export const FetchResponse = message(
               .ignorable(),
             /** The follower to fetch from next time (KIP-392), -1 for the leader. */
             preferredReadReplica: int32.since(11).default(-1),
-            /** Whole record batches; the last may be cut short by old brokers, never by this one. */
+            /** Record batches, back to back. */
             records: records.nullable(),
           }),
         ),

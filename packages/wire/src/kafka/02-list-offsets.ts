@@ -18,8 +18,8 @@ export const ListOffsetsRequest = message(
             partitionIndex: int32,
             currentLeaderEpoch: int32.since(4).default(-1).ignorable(),
             /**
-             * Milliseconds, or -1 latest, -2 earliest, -3 maximum timestamp, -4 earliest local, -5 latest tiered, -6 earliest
-             * pending upload.
+             * Milliseconds, or -1 latest, -2 earliest, -3 maximum timestamp, -4 earliest local, -5 latest tiered,
+             * -6 earliest pending upload.
              */
             timestamp: int64,
           }),

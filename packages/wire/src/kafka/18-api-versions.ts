@@ -51,7 +51,7 @@ export const ApiVersionsResponse = message(
     )
       .tagged(2, 3)
       .ignorable(),
-    /** A left-over of Kafka's move away from ZooKeeper; always false here. */
+    /** A left-over of Kafka's move away from ZooKeeper; false since there is none. */
     zkMigrationReady: bool.tagged(3, 3).ignorable(),
   },
 )

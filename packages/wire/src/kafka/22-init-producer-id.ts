@@ -2,8 +2,8 @@ import type { Infer } from '../schema/schema.ts'
 import { int16, int32, int64, message, string } from '../schema/schema.ts'
 
 /**
- * Obtains a producer id and epoch, for idempotence or for a transactional id. Version 6, two-phase commit, is unstable in
- * Kafka 4.3 and not offered.
+ * Obtains a producer id and epoch, for idempotence or for a transactional id. Version 6, two-phase commit, is
+ * unstable in Kafka 4.3 and not offered.
  */
 export const InitProducerIdRequest = message(
   'InitProducerIdRequest',

@@ -14,8 +14,8 @@ export const DescribeAclsRequest = message(
     principalFilter: string.nullable(),
     hostFilter: string.nullable(),
     /**
-     * 1 any, 2 all, 3 read, 4 write, 5 create, 6 delete, 7 alter, 8 describe, 9 cluster action, 10 describe configs, 11 alter
-     * configs, 12 idempotent write, 13 create tokens, 14 describe tokens.
+     * 1 any, 2 all, 3 read, 4 write, 5 create, 6 delete, 7 alter, 8 describe, 9 cluster action, 10 describe configs,
+     * 11 alter configs, 12 idempotent write, 13 create tokens, 14 describe tokens.
      */
     operation: int8,
     /** 1 any, 2 deny, 3 allow. */

@@ -40,8 +40,8 @@ export const DescribeConfigsResponse = message(
             value: string.nullable(),
             readOnly: bool,
             /**
-             * 1 dynamic topic, 2 dynamic broker, 3 dynamic cluster default, 4 static broker, 5 default, 6 dynamic broker logger,
-             * 7 dynamic client metrics, 8 dynamic group.
+             * 1 dynamic topic, 2 dynamic broker, 3 dynamic cluster default, 4 static broker, 5 default,
+             * 6 dynamic broker logger, 7 dynamic client metrics, 8 dynamic group.
              */
             configSource: int8.default(-1).ignorable(),
             isSensitive: bool,

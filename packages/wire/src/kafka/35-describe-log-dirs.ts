@@ -35,7 +35,7 @@ export const DescribeLogDirsResponse = message(
                 partitionIndex: int32,
                 /** Bytes of all segments. */
                 partitionSize: int64,
-                /** How far the directory's log end is behind the high watermark, or behind the current log for a future one. */
+                /** Offsets that the log is behind the high watermark, or a future log behind the current one. */
                 offsetLag: int64,
                 /** A copy being moved here from another directory. */
                 isFutureKey: bool,

@@ -49,7 +49,7 @@ export const ConsumerGroupDescribeResponse = message(
             clientHost: string,
             subscribedTopicNames: array(string),
             subscribedTopicRegex: string.nullable().default(null),
-            assignment: assignment,
+            assignment,
             targetAssignment: assignment,
             /** 0 classic, 1 consumer, -1 unknown. */
             memberType: int8.since(1).default(-1).ignorable(),

@@ -28,6 +28,17 @@ function decodeAll(codec: AnyCodec, bytes: Buffer): unknown {
   return value
 }
 
+/** Whether decoding ends in a WireError; any other error goes on to fail the test. */
+function isRefused(codec: AnyCodec, bytes: Buffer): boolean {
+  try {
+    codec.decode(new Reader(bytes))
+    return false
+  } catch (error) {
+    if (error instanceof WireError) return true
+    throw error
+  }
+}
+
 test('compiled and interpreted codecs agree on bytes and values, and decoding inverts encoding', () => {
   for (const [message, version] of messageVersions()) {
     const compiled = compile(message, version)
@@ -76,11 +87,10 @@ test('every strict prefix of a valid message is a WireError', () => {
     const holds = (value: unknown): void => {
       const bytes = encodeWith(compiled, value)
       // Long byte fields would be cut at thousands of places that are all alike.
-      const step = Math.max(1, Math.floor(bytes.length / 200))
+      const step = Math.max(1, Math.floor(bytes.length / 100))
       for (let size = 0; size < bytes.length; size += step) {
         const prefix = bytes.subarray(0, size)
-        assert.throws(() => compiled.decode(new Reader(prefix)), WireError)
-        assert.throws(() => interpreted.decode(new Reader(prefix)), WireError)
+        assert.ok(isRefused(compiled, prefix) && isRefused(interpreted, prefix), `${message.name} cut at ${size}`)
       }
     }
     fc.assert(fc.property(arbitraryOf(message, version), holds), { numRuns: 1 })

@@ -7,9 +7,10 @@ import { WireError } from '../bytes/wire-error.ts'
 import { Writer } from '../bytes/writer.ts'
 import { arbitraryOf } from '../testing/arbitrary.ts'
 import { codec, decode, encode } from './codec.ts'
-import { compile } from './compile.ts'
+import { HeartbeatRequest } from '../kafka/12-heartbeat.ts'
+import { compile, emit } from './compile.ts'
 import { interpret } from './interpret.ts'
-import type { Codec } from './schema.ts'
+import type { Codec, Infer } from './schema.ts'
 import {
   array,
   bytes,
@@ -97,7 +98,7 @@ test('a value that the version lacks is refused, unless it is ignorable or the d
 test('tagged fields are written in the order of their tags and only when they say something', () => {
   const tagsOf = (wire: Buffer): number[] => {
     const reader = new Reader(wire)
-    // Everything in place at its default: 8 + 4 + 2 bytes, empty grid, null place, empty name, null payload, empty hint.
+    // Everything in place at its default: three scalars, then one byte each for grid, place, name, payload and hint.
     reader.position = 14 + 1 + 1 + 1 + 1 + 1
     return Array.from({ length: reader.unsignedVarint() }, () => {
       const tag = reader.unsignedVarint()
@@ -130,6 +131,25 @@ test('records may be given in pieces', () => {
     assert.deepEqual(encoded(engine, { payload: pieces }), encoded(engine, { payload: Buffer.concat(pieces) }))
     assert.equal(engine.decode(new Reader(encoded(engine, { payload: [] }))).payload?.length, 0)
   }
+})
+
+test('TypeScript knows what a message holds', () => {
+  const writer = new Writer()
+  encode(Sample, 2, { grid: [[1], []], place: { x: 1 } }, writer)
+  // @ts-expect-error a number is no string
+  const wrong: (typeof Sample)['input'] = { name: 5 }
+  assert.throws(() => encode(Sample, 0, wrong, new Writer()))
+  const value: Infer<typeof Sample> = decode(Sample, 2, new Reader(writer.concat()))
+  const label: string | null | undefined = value.place?.label
+  const grid: number[][] = value.grid
+  assert.deepEqual([label, grid, value.note?.text], [null, [[1], []], undefined])
+})
+
+test('the compiled source reads like code written for that version', () => {
+  const source = emit(HeartbeatRequest, 4)
+  assert.match(source, /groupId: _groupId, generationId: _generationId/)
+  assert.match(source, /w\.compactString\(\(m\.groupId === undefined \? "" : m\.groupId\)\)/)
+  assert.doesNotMatch(emit(HeartbeatRequest, 0), /compact|Tagged|const _groupInstanceId = r/)
 })
 
 test('a codec is built once per version, and only for versions that exist', () => {

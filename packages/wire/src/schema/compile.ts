@@ -17,7 +17,7 @@ const presizedCountMax = 4096
  */
 export function compile<Output, Input>(message: Message<Output, Input>, version: number): Codec<Output, Input> {
   const url = `//# sourceURL=kafka/${message.name}.v${version}.js`
-  // oxlint-disable-next-line typescript/no-implied-eval -- the source derives from our own schemas alone, never from input
+  // oxlint-disable-next-line typescript/no-implied-eval -- made from our own schemas alone, never from input
   const build = new Function('WireError', 'bytesEmpty', `${emit(message, version)}\n${url}`)
   return build(WireError, Buffer.alloc(0)) as Codec<Output, Input>
 }

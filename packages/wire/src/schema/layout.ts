@@ -27,7 +27,7 @@ export interface Layout {
 }
 
 /** The fields of a struct as one version has them. */
-export interface Partition {
+interface Partition {
   readonly inPlace: readonly Entry[]
   /** By ascending tag, as they are written. */
   readonly tagged: readonly Entry[]

@@ -3,7 +3,7 @@ import type { ByteParts, Writer } from '../bytes/writer.ts'
 
 /** Reads and writes one version of one message. */
 export interface Codec<Output, Input> {
-  /** Throws WireError on bytes that are not this message; byte fields of the result are views of the reader's buffer. */
+  /** Throws WireError on bytes that are not this message; byte fields of the result are views of the buffer read. */
   decode(reader: Reader): Output
   /** Throws WireError on a value that this version cannot carry; the writer then holds a part of the message. */
   encode(value: Input, writer: Writer): void
@@ -127,7 +127,7 @@ export function struct<F extends Fields>(fields: F): Field<OutputOf<F>, InputOf<
 }
 
 /** Identity and version range of a message. */
-export interface MessageOptions {
+interface MessageOptions {
   /** API key of a request or response, record type of a stored key or value; absent for embedded data. */
   readonly apiKey?: number
   /** First and last version. */
