@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MemoryDisk } from '../../host/memory/memory-disk.ts'
 import { MetadataError } from '../metadata-error.ts'
+import { noLease } from '../metadata-store.ts'
 import type { KeyValue } from '../metadata-store.ts'
 import { EmbeddedMetadataStore } from './embedded-store.ts'
+import { checksumOf, encodeEntry } from './entry.ts'
 import { ManualClock } from './manual-clock.fixture.ts'
 import { recover } from './recovery.ts'
 import type { Recovered } from './recovery.ts'
+import { encodeSnapshot } from './snapshot.ts'
+import { emptyState } from './state.ts'
 import { storePath } from './store-file.ts'
 
 const directory = 'metadata'
@@ -144,6 +148,24 @@ test('a group torn in its first entry is cut with the sound entries behind it', 
   const outcome = tryRecover(group)
   assert.ok(!(outcome instanceof MetadataError))
   assert.deepEqual(summaryOf(outcome), summaryOf(past[5]!))
+})
+
+test('an entry left over from a failed write does not fit behind the one that took its place', () => {
+  const entry = (value: string, sequence: number, checksumPrevious: number): Buffer => {
+    const changes = [{ key: `key/${sequence}`, value, lease: noLease }]
+    const body = { kind: 'changes' as const, revision: sequence + 1, changes }
+    return encodeEntry(body, { sequence, sequenceSynced: 0, checksumPrevious })
+  }
+  const snapshot = encodeSnapshot({ state: emptyState(), sequence: 0, checksum: 0 })
+  const refused = entry('refused', 1, 0)
+  const stale = entry('stale', 2, checksumOf(refused))
+  const fitting = tryRecover(Buffer.concat([snapshot, refused, stale]))
+  assert.ok(!(fitting instanceof MetadataError))
+  assert.equal(fitting.state.keys.revision, 3)
+  const outcome = tryRecover(Buffer.concat([snapshot, entry('written', 1, 0), stale]))
+  assert.ok(!(outcome instanceof MetadataError))
+  assert.deepEqual([outcome.state.keys.revision, outcome.clean], [2, false])
+  assert.equal(outcome.state.keys.get('key/1')?.value, 'written')
 })
 
 function tryRecover(bytes: Uint8Array): Recovered | MetadataError {

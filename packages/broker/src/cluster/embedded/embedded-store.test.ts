@@ -44,6 +44,18 @@ function fill(disk: MemoryDisk, freeBytes: number): () => void {
   return () => disk.remove('ballast')
 }
 
+test('the folder of a new store is made durable before anything is in it', async () => {
+  const world = new World(4)
+  await world.begin()
+  const done: string[] = []
+  world.disk.record((operation) => {
+    if (operation.kind === 'sync-directory-end' || operation.kind === 'create') done.push(operation.path)
+  })
+  const store = await world.open()
+  assert.deepEqual(done, ['/data', '/data/metadata/metadata.store.tmp', '/data/metadata'])
+  await world.settle(store.close())
+})
+
 test('writes of one turn share one sync', async () => {
   const world = new World(1)
   await world.begin()
@@ -104,8 +116,10 @@ test('on a full disk a write is refused without a trace, and the next one with r
   await put(store, 'a', '1')
   const makeRoom = fill(disk, 200)
   const lease = kindOf(store.grantLease(60_000))
+  const size = disk.sizeOf(path)
   const refused = [kindOf(put(store, 'a', 'x'.repeat(400))), kindOf(put(store, 'b', '2'))]
   assert.deepEqual(await Promise.all([lease, ...refused]), ['full', 'full', 'full'], 'a group is written whole or not')
+  assert.equal(disk.sizeOf(path), size, 'what was written of the group is cut off again')
   assert.deepEqual([(await store.range('')).revision, (await store.get('a'))?.value], [2, '1'])
   makeRoom()
   assert.equal((await put(store, 'a', '3')).revision, 3)

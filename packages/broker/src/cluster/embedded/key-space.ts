@@ -60,6 +60,11 @@ export class KeySpace {
     return this.#history.length - this.#historyStart
   }
 
+  /** Keys of which any state is kept, deleted ones included. */
+  get keyCount(): number {
+    return this.#states.size
+  }
+
   get bytesLive(): number {
     return this.#bytesLive
   }
