@@ -19,6 +19,7 @@ export interface FetchTerms {
 }
 
 const topicIdsSince = 13
+const leaderHintSince = 12
 const zstdSince = 10
 
 /**
@@ -180,7 +181,7 @@ export class PendingFetch {
     const errorCode = kafkaErrorCode(code)
     metrics.errorAnswered(apis[1].key, errorCode)
     const hasMoved = code === 'not-leader' || code === 'fenced-leader-epoch'
-    const name = hasMoved ? this.nameOf(entry) : undefined
+    const name = hasMoved && this.context.apiVersion >= leaderHintSince ? this.nameOf(entry) : undefined
     this.answer.addError(entry, errorCode, name === undefined ? undefined : findLeader(topics, name, entry.index))
   }
 

@@ -31,6 +31,8 @@ interface PartitionAnswer {
 const zstd = compressionNames.indexOf('zstd')
 const zstdSince = 7
 const topicIdsSince = 13
+/** KIP-951 */
+const leaderHintSince = 10
 const acksValues = [-1, 0, 1]
 
 /**
@@ -99,7 +101,7 @@ class PendingProduce implements Expiring {
     const partition = findPartition(context.services.topics, name, data.index)
     if (typeof partition === 'string') {
       this.refuse(answer, fault(partition))
-      if (partition === 'not-leader') answer.currentLeader = findLeader(context.services.topics, name, data.index)
+      if (partition === 'not-leader' && context.apiVersion >= leaderHintSince) answer.currentLeader = findLeader(context.services.topics, name, data.index)
       return
     }
     const { records } = data

@@ -34,6 +34,7 @@ const specialSince = new Map([
 ])
 
 const readCommitted = 1
+const leaderEpochSince = 4
 /** Before this version clients retry only on LEADER_NOT_AVAILABLE. */
 const offsetNotAvailableSince = 5
 
@@ -53,7 +54,7 @@ export const listOffsets = defineHandler({
         async (asked) => ({
           partitionIndex: asked.partitionIndex,
           errorCode: 0,
-          ...(await findOffset(name, asked, isCommitted, context)),
+          ...asVersion(context.apiVersion, await findOffset(name, asked, isCommitted, context)),
         }),
         ({ partitionIndex }, { errorCode }) => ({
           partitionIndex,
@@ -65,6 +66,10 @@ export const listOffsets = defineHandler({
     return { topics: await Promise.all(topics) }
   },
 })
+
+function asVersion(version: number, found: Found): Found {
+  return version < leaderEpochSince ? { ...found, leaderEpoch: -1 } : found
+}
 
 function codeFor(version: number, errorCode: number): number {
   const isTooNew = version < offsetNotAvailableSince && errorCode === kafkaErrorCode('offset-not-available')

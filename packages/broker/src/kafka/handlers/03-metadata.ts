@@ -14,6 +14,9 @@ type Response = InferInput<typeof MetadataResponse>
 type TopicAnswer = NonNullable<Response['topics']>[number]
 type Asked = NonNullable<Request['topics']>[number]
 
+/** Before this version a topic in an answer has a name, known or not. */
+const nullNameSince = 12
+
 /**
  * Brokers and topics. A topic that does not exist is made on the spot if settings and client allow it, and the answer
  * waits for it: the first message of a new topic shall not cost a round of retries.
@@ -62,7 +65,8 @@ function answerTopic(
   if (asked.name === null) {
     const topic = topics.findById(asked.topicId)
     if (topic !== undefined) return describeTopic(topic, operations)
-    return { errorCode: kafkaErrorCode('unknown-topic-id'), name: null, topicId: asked.topicId }
+    const name = context.apiVersion < nullNameSince ? '' : null
+    return { errorCode: kafkaErrorCode('unknown-topic-id'), name, topicId: asked.topicId }
   }
   const { name } = asked
   const topic = topics.find(name)

@@ -6,6 +6,7 @@ import { defineHandler } from '../handler.ts'
 
 /** From this version on an unknown group is an error; before, it is a group in the state Dead. */
 const notFoundSince = 6
+const errorMessageSince = 6
 
 /** Groups with their members. */
 export const describeGroups = defineHandler({
@@ -20,7 +21,7 @@ export const describeGroups = defineHandler({
         const error = isHidden ? null : group.error
         return {
           errorCode: kafkaErrorCode(error),
-          errorMessage: error === null ? null : errorTable[error].message,
+          errorMessage: error === null || context.apiVersion < errorMessageSince ? null : errorTable[error].message,
           groupId: group.groupId,
           groupState: group.state,
           protocolType: group.protocolType,

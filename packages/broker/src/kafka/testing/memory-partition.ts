@@ -212,7 +212,7 @@ export class MemoryPartition implements Partition {
 
   private advance(): void {
     this.clock.endOfTurn(() => {
-      for (const listener of [...this.listeners]) listener()
+      for (const listener of this.listeners) listener()
     })
   }
 }
