@@ -9,6 +9,8 @@ const referenceSizeMin = 4096
 /** Up to this length a loop over char codes beats the call into the runtime's UTF-8 encoder. */
 const asciiLoopLengthMax = 16
 
+const noMemory: Buffer = Buffer.alloc(0)
+
 const int64Bound = 2 ** 63
 
 /** Contents of one byte field: in one piece, or in several that are written back to back. */
@@ -24,11 +26,12 @@ export type ByteParts = Uint8Array | readonly Uint8Array[]
  */
 export class Writer {
   private readonly slabSize: number
-  private buffer: Buffer
+  /** The slab being filled. The first is allocated by the first byte, as most connections are idle. */
+  private buffer = noMemory
   /** The same memory, for whole integers at once. */
-  private view: DataView
+  private view = viewOf(noMemory)
   /** Size of `buffer`, kept apart because asking a typed array is slower. */
-  private limit: number
+  private limit = 0
   private position = 0
   /** Start of the bytes in `buffer` which belong to no finished chunk yet. */
   private segmentStart = 0
@@ -41,9 +44,6 @@ export class Writer {
   /** @param slabSize bytes allocated at a time; one slab serves many small messages. */
   constructor(slabSize = 16 * 1024) {
     this.slabSize = slabSize
-    this.buffer = Buffer.allocUnsafeSlow(slabSize)
-    this.view = viewOf(this.buffer)
-    this.limit = slabSize
   }
 
   /** Bytes written since the last {@link chunks}, {@link concat} or {@link discard}. */

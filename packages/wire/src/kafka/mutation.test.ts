@@ -59,7 +59,7 @@ test('a damaged message is a value or a WireError, never more than arrived', () 
       survived++
       assert.ok(weight(outcome) <= bytes.length)
     }
-    fc.assert(fc.property(arbitraryOf(message, version), mutations, holds), { numRuns: 12 })
+    fc.assert(fc.property(arbitraryOf(message, version), mutations, holds), { numRuns: 8 })
   }
   assert.ok(survived > 0)
 })
@@ -71,7 +71,7 @@ test('noise is a value or a WireError', () => {
       const outcome = attempt(codec, Buffer.from(noise))
       if (outcome !== WireError) assert.ok(weight(outcome) <= noise.length)
     }
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), holds), { numRuns: 12 })
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 120 }), holds), { numRuns: 8 })
   }
 })
 

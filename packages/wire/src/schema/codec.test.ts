@@ -10,7 +10,7 @@ import { codec, decode, encode } from './codec.ts'
 import { HeartbeatRequest } from '../kafka/12-heartbeat.ts'
 import { compile, emit } from './compile.ts'
 import { interpret } from './interpret.ts'
-import type { Codec, Infer } from './schema.ts'
+import type { Codec, Infer, InferInput } from './schema.ts'
 import {
   array,
   bytes,
@@ -142,6 +142,8 @@ test('TypeScript knows what a message holds', () => {
   const value: Infer<typeof Sample> = decode(Sample, 2, new Reader(writer.concat()))
   const label: string | null | undefined = value.place?.label
   const grid: number[][] = value.grid
+  const again: InferInput<typeof Sample> = value
+  encode(Sample, 3, again, writer)
   assert.deepEqual([label, grid, value.note?.text], [null, [[1], []], undefined])
 })
 
