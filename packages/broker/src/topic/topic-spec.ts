@@ -1,0 +1,67 @@
+import type { BrokerSettings } from '../config/broker-table.ts'
+import { BrokerError } from '../errors/errors.ts'
+import { collisionKey, findTopicNameFault } from './topic-name.ts'
+import type { Topic, TopicSpec } from './topics.ts'
+
+export interface SpecSurroundings {
+  settings: BrokerSettings
+  topics: ReadonlyMap<string, Topic>
+  /** Partitions of all topics together. */
+  partitionCount: number
+}
+
+/**
+ * Checks what somebody wants a topic to be, its configs apart.
+ * @returns the broker ids of each partition
+ * @throws BrokerError
+ */
+export function checkSpec(spec: TopicSpec, around: SpecSurroundings): readonly (readonly number[])[] {
+  const nameFault = findTopicNameFault(spec.name)
+  if (nameFault !== undefined) throw new BrokerError('invalid-topic-name', nameFault)
+  checkCollision(spec.name, around.topics)
+  const { brokerId, partitionCountDefault, partitionCountMax } = around.settings
+  const assignments = spec.assignments
+    ? checkAssignments(spec.assignments, brokerId)
+    : Array.from({ length: spec.partitionCount === -1 ? partitionCountDefault : spec.partitionCount }, () => [brokerId])
+  if (assignments.length < 1) {
+    throw new BrokerError('invalid-partition-count', 'a topic has at least one partition')
+  }
+  if (!spec.assignments && spec.replicationFactor !== -1 && spec.replicationFactor !== 1) {
+    const detail = `replication factor ${spec.replicationFactor} was asked for, there is 1 broker`
+    throw new BrokerError('invalid-replication-factor', detail)
+  }
+  if (around.partitionCount + assignments.length > partitionCountMax) {
+    const detail = `this broker holds at most ${partitionCountMax} partitions and has ${around.partitionCount}`
+    throw new BrokerError('invalid-partition-count', detail)
+  }
+  return assignments
+}
+
+function checkCollision(name: string, topics: ReadonlyMap<string, Topic>): void {
+  if (topics.has(name)) throw new BrokerError('topic-exists', `topic ${name} exists already`)
+  if (!name.includes('.') && !name.includes('_')) return
+  for (const other of topics.keys()) {
+    if (collisionKey(other) !== collisionKey(name)) continue
+    throw new BrokerError(
+      'invalid-topic-name',
+      `the name collides with topic ${other}: they differ in "." and "_" only`,
+    )
+  }
+}
+
+function checkAssignments(
+  assignments: NonNullable<TopicSpec['assignments']>,
+  brokerId: number,
+): readonly (readonly number[])[] {
+  const sorted = assignments.toSorted((a, b) => a.partition - b.partition)
+  for (const [i, { partition, brokers }] of sorted.entries()) {
+    if (partition !== i) {
+      throw new BrokerError('invalid-replica-assignment', 'partitions must be numbered from 0 without gaps')
+    }
+    if (brokers.length !== 1 || brokers[0] !== brokerId) {
+      const detail = `partition ${i} can only be placed on broker ${brokerId}, the one there is`
+      throw new BrokerError('invalid-replica-assignment', detail)
+    }
+  }
+  return sorted.map(({ brokers }) => brokers)
+}
