@@ -1,0 +1,193 @@
+/**
+ * Kafka's record batch v2, the only form in which records travel and are stored. The header is described in
+ * kafka.apache.org/documentation/#recordbatch; batch length counts from byte 12, the CRC covers byte 21 to the end.
+ */
+import { compress, compressionNames, compressionOf, decompress, isLoaded, loadCompression } from './compression.ts'
+import type { Compression } from './compression.ts'
+import { crc32c } from './crc32c.ts'
+import type { OutgoingRecord, ReceivedRecord, RecordHeader } from './record.ts'
+import { bytesOf } from './record.ts'
+import { RecordCursor, damaged, putVarint, varintSize } from './varint.ts'
+
+export const batchHeaderBytes = 61
+const lengthStart = 8
+const lengthOverhead = 12
+const crcStart = 21
+const logAppendTimeBit = 0x08
+const controlBit = 0x20
+
+/** What an idempotent producer puts into a batch; all -1 without idempotence. */
+export interface ProducerMark {
+  producerId: number
+  producerEpoch: number
+  baseSequence: number
+}
+
+export const noProducer: ProducerMark = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
+
+/**
+ * Encodes records, at least one, as one batch.
+ * @param nowMs time of records that have none
+ * @param compression must have been loaded
+ */
+export function encodeBatch(
+  records: readonly OutgoingRecord[],
+  compression: Compression,
+  nowMs: number,
+  mark: ProducerMark = noProducer,
+): Buffer {
+  const baseTimestamp = records[0]!.timestampMs ?? nowMs
+  let maxTimestamp = baseTimestamp
+  const bodies: Uint8Array[] = []
+  for (const [i, record] of records.entries()) {
+    const timestamp = record.timestampMs ?? nowMs
+    if (timestamp > maxTimestamp) maxTimestamp = timestamp
+    bodies.push(encodeRecord(record, i, timestamp - baseTimestamp))
+  }
+  const body = compress(compression, bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies))
+  const batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
+  batch.writeBigInt64BE(0n, 0)
+  batch.writeInt32BE(batch.length - lengthOverhead, lengthStart)
+  batch.writeInt32BE(-1, 12)
+  batch[16] = 2
+  batch.writeInt16BE(compressionNames.indexOf(compression), 21)
+  batch.writeInt32BE(records.length - 1, 23)
+  batch.writeBigInt64BE(BigInt(baseTimestamp), 27)
+  batch.writeBigInt64BE(BigInt(maxTimestamp), 35)
+  batch.writeBigInt64BE(BigInt(mark.producerId), 43)
+  batch.writeInt16BE(mark.producerEpoch, 51)
+  batch.writeInt32BE(mark.baseSequence, 53)
+  batch.writeInt32BE(records.length, 57)
+  batch.set(body, batchHeaderBytes)
+  batch.writeUInt32BE(crc32c(batch.subarray(crcStart)), 17)
+  return batch
+}
+
+/** Bytes that a record takes in a batch, uncompressed; a little too high at most. */
+export function recordBytesOf(record: OutgoingRecord): number {
+  const sizeOf = (value: OutgoingRecord['value'] | undefined): number =>
+    value === null || value === undefined ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length
+  let size = 32 + sizeOf(record.key) + sizeOf(record.value)
+  for (const header of record.headers ?? []) size += 10 + Buffer.byteLength(header.key) + sizeOf(header.value)
+  return size
+}
+
+function encodeRecord(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): Buffer {
+  const key = bytesOf(record.key)
+  const value = bytesOf(record.value)
+  const headers = (record.headers ?? []).map((header) => ({
+    key: Buffer.from(header.key),
+    value: bytesOf(header.value),
+  }))
+  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(headers.length)
+  size += fieldSize(key) + fieldSize(value)
+  for (const header of headers) size += fieldSize(header.key) + fieldSize(header.value)
+  const encoded = Buffer.allocUnsafe(varintSize(size) + size)
+  let at = putVarint(encoded, 0, size)
+  encoded[at++] = 0
+  at = putVarint(encoded, at, timestampDelta)
+  at = putVarint(encoded, at, offsetDelta)
+  at = putField(encoded, putField(encoded, at, key), value)
+  at = putVarint(encoded, at, headers.length)
+  for (const header of headers) at = putField(encoded, putField(encoded, at, header.key), header.value)
+  return encoded
+}
+
+function fieldSize(bytes: Uint8Array | null): number {
+  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
+}
+
+function putField(target: Buffer, position: number, bytes: Uint8Array | null): number {
+  if (bytes === null) return putVarint(target, position, -1)
+  const at = putVarint(target, position, bytes.length)
+  target.set(bytes, at)
+  return at + bytes.length
+}
+
+/** The records of an answer, and where to read on. */
+export interface DecodedRecords {
+  records: ReceivedRecord[]
+  /** Offset after the last batch, `fromOffset` if there was none; control batches move it too. */
+  nextOffset: number
+}
+
+/**
+ * Decodes the batches of a Fetch answer: CRC checked, records below `fromOffset` left out (the first batch may begin
+ * earlier), control batches skipped, a last batch that is cut short ignored.
+ * @throws ClientError 'corrupt', 'unsupported' (a codec whose package is missing)
+ */
+export async function decodeRecords(
+  bytes: Buffer,
+  source: { topic: string; partition: number },
+  fromOffset: number,
+): Promise<DecodedRecords> {
+  const decoded: DecodedRecords = { records: [], nextOffset: fromOffset }
+  for (let at = 0; bytes.length - at >= batchHeaderBytes; ) {
+    const size = bytes.readInt32BE(at + lengthStart) + lengthOverhead
+    if (size < batchHeaderBytes) throw damaged(`it says it has ${size} bytes`)
+    if (at + size > bytes.length) break
+    const batch = bytes.subarray(at, at + size)
+    const compression = checkBatch(batch)
+    if (!isLoaded(compression)) await loadCompression(compression)
+    decodeBatch(batch, compression, source, fromOffset, decoded)
+    at += size
+  }
+  return decoded
+}
+
+function checkBatch(batch: Buffer): Compression {
+  if (batch[16] !== 2) throw damaged(`message format ${batch[16]} is not supported`)
+  if (batch.readUInt32BE(17) !== crc32c(batch.subarray(crcStart))) throw damaged('its CRC is wrong')
+  return compressionOf(batch.readInt16BE(21) & 7)
+}
+
+function decodeBatch(
+  batch: Buffer,
+  compression: Compression,
+  source: { topic: string; partition: number },
+  fromOffset: number,
+  decoded: DecodedRecords,
+): void {
+  const baseOffset = Number(batch.readBigInt64BE(0))
+  const nextOffset = baseOffset + batch.readInt32BE(23) + 1
+  const attributes = batch.readInt16BE(21)
+  if (nextOffset > decoded.nextOffset) decoded.nextOffset = nextOffset
+  if (attributes & controlBit || nextOffset <= fromOffset) return
+  const baseTimestamp = Number(batch.readBigInt64BE(27))
+  const maxTimestamp = Number(batch.readBigInt64BE(35))
+  const opened = decompress(compression, batch.subarray(batchHeaderBytes))
+  const cursor = new RecordCursor(Buffer.from(opened.buffer, opened.byteOffset, opened.byteLength))
+  const count = batch.readInt32BE(57)
+  for (let i = 0; i < count; i++) {
+    const length = cursor.varint()
+    if (length < 0 || length > cursor.remaining)
+      throw damaged(`a record of ${length} bytes, ${cursor.remaining} are left`)
+    const end = cursor.position + length
+    cursor.int8()
+    const timestamp = baseTimestamp + cursor.varint()
+    const offset = baseOffset + cursor.varint()
+    const key = cursor.view(cursor.varint())
+    const value = cursor.view(cursor.varint())
+    const headers = decodeHeaders(cursor)
+    if (cursor.position !== end) throw damaged('a record does not fill its length')
+    if (offset < fromOffset) continue
+    const timestampMs = attributes & logAppendTimeBit ? maxTimestamp : timestamp
+    decoded.records.push({ topic: source.topic, partition: source.partition, offset, timestampMs, key, value, headers })
+  }
+}
+
+const noHeaders: readonly RecordHeader[] = []
+
+function decodeHeaders(cursor: RecordCursor): readonly RecordHeader[] {
+  const count = cursor.varint()
+  if (count === 0) return noHeaders
+  // Two bytes are the least a header takes.
+  if (count < 0 || count * 2 > cursor.remaining) throw damaged(`${count} headers in ${cursor.remaining} bytes`)
+  const headers: RecordHeader[] = []
+  for (let i = 0; i < count; i++) {
+    const key = cursor.view(cursor.varint())
+    if (key === null) throw damaged('a header has no name')
+    headers.push({ key: key.toString(), value: cursor.view(cursor.varint()) })
+  }
+  return headers
+}
