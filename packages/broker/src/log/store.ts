@@ -33,6 +33,8 @@ export interface LogStoreOptions {
   openFilesMax: number
   /** Called after appends became durable, once for each log. */
   durable: (log: Log) => void
+  /** Called after each journal sync with the milliseconds it took. */
+  synced?: (ms: number) => void
 }
 
 /**
@@ -160,6 +162,11 @@ export class LogStore {
   get refusal(): string | undefined {
     if (this.#closed) return 'the store is closed'
     return this.#commits.refusal
+  }
+
+  /** Why a restart is the only cure; undefined while the journal is sound. */
+  get failure(): string | undefined {
+    return this.#failure?.message
   }
 
   get journal(): Journal {
@@ -295,6 +302,7 @@ export class LogStore {
   }
 
   #committed(sequence: number): void {
+    this.#options.synced?.(this.#journal.statistics.syncMsLast)
     this.#commits.committed(sequence)
     if (this.#waitingForJournal.length > 0) {
       for (const waiter of this.#waitingForJournal) if (waiter.sequence <= sequence) waiter.resolve()

@@ -28,6 +28,8 @@ export interface LocalTopicsOptions {
   clock: Clock
   random: Random
   settings: BrokerSettings
+  /** Called after a topic is gone. */
+  deleted: (name: string) => void
 }
 
 /** Puts in one transaction; etcd allows 128 operations. */
@@ -144,7 +146,8 @@ export class LocalTopics implements Topics {
       this.#namesById.delete(topic.id)
       this.#partitions.delete(name)
       this.#partitionCount -= topic.partitions.length
-      for (const partition of partitions) await this.#store!.delete(partition.log)
+      await Promise.all(partitions.map((partition) => this.#store!.delete(partition.log)))
+      this.#options.deleted(name)
     })
   }
 

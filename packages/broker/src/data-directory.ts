@@ -1,0 +1,126 @@
+import { crc32c } from './record/crc32c.ts'
+import type { Disk } from './host/disk.ts'
+import { DiskError } from './host/disk.ts'
+import type { Random } from './host/random.ts'
+import { BrokerError } from './errors/errors.ts'
+
+/** Who a data directory belongs to; fixed when it is made. */
+export interface DirectoryIdentity {
+  /** Marks journal files, 32 hexadecimal digits. */
+  directoryId: string
+  /** 22 characters, base64url of a UUID; what Kafka clients see. */
+  clusterId: string
+  brokerId: number
+}
+
+/** Present layout of the data directory. docs/data-directory.md describes it; a newer one is refused. */
+const formatVersion = 1
+const fileName = 'polylog.json'
+const entriesKnown: ReadonlySet<string> = new Set([
+  fileName,
+  `${fileName}.new`,
+  'lock',
+  'checkpoint',
+  'checkpoint.new',
+  'journal',
+  'logs',
+  'metadata',
+  'orphans',
+])
+
+export interface OpenDirectory {
+  identity: DirectoryIdentity
+  release(): void
+}
+
+/**
+ * Locks the directory and finds out whose it is; makes it if there is none.
+ * @throws BrokerError 'storage' with one sentence that says what is wrong and what to do
+ */
+export async function openDataDirectory(
+  disk: Disk,
+  random: Random,
+  directory: string,
+  brokerId: number,
+): Promise<OpenDirectory> {
+  try {
+    disk.makeDirectory(directory)
+    refuseForeign(disk, directory)
+    const lock = disk.lock(`${directory}/lock`)
+    try {
+      const identity = readIdentity(disk, directory) ?? (await makeIdentity(disk, random, directory, brokerId))
+      if (identity.brokerId !== brokerId) {
+        const detail = `${directory} belongs to broker ${identity.brokerId}, this is broker ${brokerId}; use another data directory or broker.id`
+        throw new BrokerError('storage', detail)
+      }
+      return { identity, release: () => lock.release() }
+    } catch (error) {
+      lock.release()
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof DiskError) throw new BrokerError('storage', explain(error, directory), { cause: error })
+    throw error
+  }
+}
+
+function explain(error: DiskError, directory: string): string {
+  if (error.kind === 'locked') return `another broker uses the data directory ${directory}: ${error.message}`
+  if (error.kind === 'denied' || error.kind === 'read-only') return `the data directory ${directory} cannot be written`
+  return `the data directory cannot be used: ${error.message}`
+}
+
+/** A folder with files that are none of ours is probably a typing mistake. */
+function refuseForeign(disk: Disk, directory: string): void {
+  const stranger = disk.list(directory).find((name) => !entriesKnown.has(name) && name !== 'lost+found')
+  if (stranger === undefined || disk.sizeOf(`${directory}/${fileName}`) !== undefined) return
+  const detail = `${directory} is no Polylog data directory: it holds "${stranger}"; name an empty or new folder`
+  throw new BrokerError('storage', detail)
+}
+
+function readIdentity(disk: Disk, directory: string): DirectoryIdentity | undefined {
+  const path = `${directory}/${fileName}`
+  const size = disk.sizeOf(path)
+  if (size === undefined) return undefined
+  const file = disk.open(path, 'read')
+  const bytes = Buffer.alloc(size)
+  try {
+    file.readNow(bytes, 0)
+  } finally {
+    file.close()
+  }
+  const damaged = new BrokerError('storage', `${path} is damaged; restore the data directory from a copy`)
+  const match = /^(\{.*\}) ([0-9a-f]{8})\n$/s.exec(bytes.toString())
+  if (!match || crc32c(Buffer.from(match[1]!)) !== Number.parseInt(match[2]!, 16)) throw damaged
+  const { format, ...identity } = JSON.parse(match[1]!) as DirectoryIdentity & { format: number }
+  if (format > formatVersion) {
+    throw new BrokerError('storage', `${directory} was written by a newer version of Polylog (layout ${format})`)
+  }
+  return identity
+}
+
+async function makeIdentity(
+  disk: Disk,
+  random: Random,
+  directory: string,
+  brokerId: number,
+): Promise<DirectoryIdentity> {
+  const identity: DirectoryIdentity = {
+    directoryId: Buffer.from(random.bytes(16)).toString('hex'),
+    clusterId: Buffer.from(random.bytes(16)).toString('base64url'),
+    brokerId,
+  }
+  const json = JSON.stringify({ format: formatVersion, ...identity })
+  const path = `${directory}/${fileName}.new`
+  const file = disk.open(path, 'write')
+  try {
+    file.truncate(0)
+    file.write([Buffer.from(`${json} ${crc32c(Buffer.from(json)).toString(16).padStart(8, '0')}\n`)], 0)
+    await file.sync()
+  } finally {
+    file.close()
+  }
+  disk.rename(path, `${directory}/${fileName}`)
+  await disk.syncDirectory(directory)
+  return identity
+}
