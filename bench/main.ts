@@ -38,6 +38,7 @@ async function main(options: Options): Promise<number> {
     const bench = {
       generator,
       directory,
+      hasty: options.hasty,
       measureMs,
       warmupMs: Math.min(1000, measureMs),
       coldBytes: options.coldMib * 1024 * 1024,

@@ -14,6 +14,8 @@ export interface Options {
   readonly directory: string
   readonly jsonFile: string | undefined
   readonly polylogCommand: readonly string[] | undefined
+  /** A smoke run. */
+  readonly hasty: boolean
   readonly list: boolean
   readonly help: boolean
 }
@@ -87,6 +89,7 @@ export function parseOptions(argv: readonly string[]): Options {
     directory: values.data,
     jsonFile: values.json,
     polylogCommand: values.polylog?.split(' ').filter((word) => word !== ''),
+    hasty: values.smoke,
     list: values.list,
     help: values.help,
   }

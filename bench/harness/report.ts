@@ -81,6 +81,7 @@ const COLUMNS: readonly { metric: Metric; head: string; digits: number }[] = [
   { metric: 'cpuSecondsPerGb', head: 'CPU s/GB', digits: 2 },
   { metric: 'serverCores', head: 'cores', digits: 2 },
   { metric: 'generatorCores', head: 'gen', digits: 2 },
+  { metric: 'otherCores', head: 'other', digits: 2 },
   { metric: 'peakMb', head: 'peak MB', digits: 0 },
   { metric: 'idleMb', head: 'idle MB', digits: 0 },
   { metric: 'startMs', head: 'start ms', digits: 0 },

@@ -18,6 +18,24 @@ export function cpuSecondsOf(pid: number | undefined): number | undefined {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
+/** CPU seconds of the whole machine since its start that were not idle, those the host withheld included; 0 without /proc. */
+export function machineCpuSeconds(): number {
+  let text: string
+  try {
+    text = readFileSync('/proc/stat', 'utf8')
+  } catch (error) {
+    if (isMissing(error)) return 0
+    throw error
+  }
+  // "cpu  user nice system idle iowait irq softirq steal …"
+  const [user, nice, system, , , irq, softirq, steal] = text
+    .slice(0, text.indexOf('\n'))
+    .split(/ +/)
+    .slice(1)
+    .map(Number)
+  return (user! + nice! + system! + irq! + softirq! + steal!) / TICKS_PER_SECOND
+}
+
 /** Resident and peak resident memory of a process in bytes; undefined without /proc or process. */
 export function memoryOf(pid: number): { rssBytes: number; peakBytes: number } | undefined {
   let status: string

@@ -1,5 +1,5 @@
 import { Histogram } from './histogram.ts'
-import { cpuSecondsOf } from './process-stats.ts'
+import { cpuSecondsOf, machineCpuSeconds } from './process-stats.ts'
 
 /** What one measured window showed. Bytes are those of record batches, latencies microseconds. */
 export interface LoadResult {
@@ -15,6 +15,8 @@ export interface LoadResult {
   serverCpuSeconds?: number
   /** Share of one core the generator used: near 1 means that it, not the server, was the limit. */
   generatorCores: number
+  /** Cores of the whole machine that were busy or taken by the host. */
+  machineCores: number
   /** Records acknowledged over the whole run, warm-up and drain included. */
   recordsAcknowledged: number
 }
@@ -34,6 +36,8 @@ export class Window {
   #serverCpuSeconds: number | undefined
   #generatorCpu = process.cpuUsage()
   #generatorCores = 0
+  #machineCpuBefore = 0
+  #machineCores = 0
   recordsAcknowledged = 0
 
   constructor(pid: number | undefined) {
@@ -43,6 +47,7 @@ export class Window {
   open(): void {
     this.#opened = true
     this.#serverCpuBefore = cpuSecondsOf(this.#pid)
+    this.#machineCpuBefore = machineCpuSeconds()
     this.#generatorCpu = process.cpuUsage()
     this.#openedAtMs = performance.now()
   }
@@ -53,6 +58,7 @@ export class Window {
     this.#seconds = (performance.now() - this.#openedAtMs) / 1000
     const used = process.cpuUsage(this.#generatorCpu)
     this.#generatorCores = (used.user + used.system) / 1e6 / this.#seconds
+    this.#machineCores = (machineCpuSeconds() - this.#machineCpuBefore) / this.#seconds
     const after = cpuSecondsOf(this.#pid)
     if (after !== undefined && this.#serverCpuBefore !== undefined)
       this.#serverCpuSeconds = after - this.#serverCpuBefore
@@ -90,6 +96,7 @@ export class Window {
       },
       ...(this.#serverCpuSeconds === undefined ? {} : { serverCpuSeconds: this.#serverCpuSeconds }),
       generatorCores: this.#generatorCores,
+      machineCores: this.#machineCores,
       recordsAcknowledged: this.recordsAcknowledged,
     }
   }

@@ -1,10 +1,9 @@
 import { createTopic, deleteTopic, offsetsOf, waitForTopic } from '../harness/admin.ts'
 import type { PartitionOffsets } from '../harness/admin.ts'
-import { settle } from '../harness/page-cache.ts'
 import type { Subject } from '../harness/subject.ts'
 import type { FetchRange } from '../load/job.ts'
 import { BATCHES, KIB, MIB, topicName } from './produce.ts'
-import { runLoad, sampleOf } from './sample.ts'
+import { runLoad, sampleOf, settleDisk } from './sample.ts'
 import type { Bench, Workload } from './workload.ts'
 
 /** Small enough for any broker's memory of what was just written. */
@@ -40,7 +39,7 @@ function consume(temperature: Temperature, size: keyof typeof BATCHES, partition
         await createTopic(subject.address, warmTopic, partitions)
         await fill(bench, subject, warmTopic, partitions, size, TAIL_BYTES)
       }
-      settle(bench.directory)
+      settleDisk(bench)
       return {
         async measure() {
           if (temperature === 'cold') {

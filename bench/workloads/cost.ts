@@ -1,9 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createTopic, deleteTopic, offsetsOf } from '../harness/admin.ts'
-import { settle } from '../harness/page-cache.ts'
 import { memoryOf } from '../load/process-stats.ts'
 import { KIB, topicName } from './produce.ts'
-import { runLoad, sampleOf } from './sample.ts'
+import { runLoad, sampleOf, settleDisk } from './sample.ts'
 import type { Workload } from './workload.ts'
 
 const CPU_PARTITIONS = 12
@@ -28,7 +27,7 @@ export const cpuWorkload: Workload = {
     await createTopic(subject.address, topic, CPU_PARTITIONS)
     return {
       async measure() {
-        settle(bench.directory)
+        settleDisk(bench)
         const offsets = await offsetsOf(subject.address, topic, CPU_PARTITIONS)
         const ranges = offsets.map(({ end }, partition) => ({
           connection: partition % CPU_CONNECTIONS,
@@ -92,7 +91,7 @@ function manyPartitions(partitions: number, atMost: number): Workload {
       for (const { topic, size } of topics) await createTopic(subject.address, topic, size)
       const shape = { batchBytes: 0, valueBytes: KIB, connections: 4, inFlight: 4 }
       const load = async (topic: string, size: number) => {
-        settle(bench.directory)
+        settleDisk(bench)
         const rate = { requestsPerSecond: PARTITION_REQUESTS_PER_SECOND }
         const { produce } = await runLoad(bench, subject, { produce: { topic, partitions: size, ...shape, ...rate } })
         return sampleOf(produce!, subject)

@@ -1,7 +1,6 @@
 import { createTopic, deleteTopic } from '../harness/admin.ts'
-import { settle } from '../harness/page-cache.ts'
 import type { ProduceLoad } from '../load/job.ts'
-import { runLoad, sampleOf } from './sample.ts'
+import { runLoad, sampleOf, settleDisk } from './sample.ts'
 import type { Goal, Metric, Workload } from './workload.ts'
 
 export const KIB = 1024
@@ -34,7 +33,7 @@ export function produceWorkload(options: {
       await createTopic(subject.address, topic, load.partitions)
       return {
         async measure() {
-          settle(bench.directory)
+          settleDisk(bench)
           const { produce } = await runLoad(bench, subject, { produce: { ...load, topic } })
           return sampleOf(produce!, subject)
         },

@@ -1,4 +1,5 @@
 import { offsetsOf } from '../harness/admin.ts'
+import { settle } from '../harness/page-cache.ts'
 import type { Subject } from '../harness/subject.ts'
 import type { Job } from '../load/job.ts'
 import { memoryOf, resetPeak } from '../load/process-stats.ts'
@@ -29,6 +30,11 @@ export async function runLoad(
   return result
 }
 
+/** Lets nobody pay for the writeback of what was measured before, unless speed matters more than figures. */
+export function settleDisk(bench: Bench): void {
+  if (!bench.hasty) settle(bench.directory)
+}
+
 async function storedRecords(subject: Subject, load: { topic: string; partitions: number }): Promise<number> {
   const offsets = await offsetsOf(subject.address, load.topic, load.partitions)
   return offsets.reduce((sum, { end }) => sum + end, 0)
@@ -40,6 +46,7 @@ export function sampleOf(load: LoadResult, subject: Subject): Sample {
     throw new Error(`nothing was answered in the window (error codes: ${JSON.stringify(load.errorCodes)})`)
   const peakBytes = subject.pid === undefined ? undefined : memoryOf(subject.pid)?.peakBytes
   const cpu = load.serverCpuSeconds
+  const other = cpu === undefined ? undefined : load.machineCores - cpu / load.seconds - load.generatorCores
   return {
     mbPerSecond: load.bytes / load.seconds / MB,
     recordsPerSecond: load.records / load.seconds,
@@ -49,6 +56,7 @@ export function sampleOf(load: LoadResult, subject: Subject): Sample {
     p999Us: load.latencyUs.p999,
     ...(cpu === undefined ? {} : { cpuSecondsPerGb: cpu / (load.bytes / 1e9), serverCores: cpu / load.seconds }),
     generatorCores: load.generatorCores,
+    ...(other === undefined ? {} : { otherCores: Math.max(0, other) }),
     ...(peakBytes === undefined ? {} : { peakMb: peakBytes / MB }),
     errors: load.errors,
   }

@@ -14,6 +14,8 @@ export interface Sample {
   serverCores?: number
   /** Share of a core the load generator used; near 1 it was the limit. */
   generatorCores?: number
+  /** Cores that neither used: other programs, the idle rivals, time the host took. Well above 0.1, figures are noise. */
+  otherCores?: number
   peakMb?: number
   idleMb?: number
   startMs?: number
@@ -40,6 +42,8 @@ export interface Bench {
   readonly warmupMs: number
   /** How much is written for reads that must not come from the memory of the broker. */
   readonly coldBytes: number
+  /** A smoke run: whether it works counts, not how fast it is. */
+  readonly hasty: boolean
   /** A directory on the disk under test. */
   readonly directory: string
 }
