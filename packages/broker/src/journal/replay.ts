@@ -92,6 +92,7 @@ export function replayJournal(options: ReplayOptions, visit: (entry: ReplayedEnt
       continue
     }
     const end = replayFile(options, { number, path, bytes }, result, visit)
+    // A spare that was never used has no entries and cannot say which come next.
     files.push({ fileNumber: number, path, lastSequence: result.nextSequence - 1, torn: end !== undefined })
     if (end !== undefined) torn = { file: path, position: end, sequence: result.nextSequence }
   }
@@ -155,6 +156,7 @@ function settleEnd(options: ReplayOptions, file: JournalFile, at: number, result
  * damage; without any it is a file that a crash caught while it was being prepared.
  */
 function brokenHeader(file: JournalFile, result: ReplayResult): number | undefined {
+  if (isZero(file.bytes)) return undefined
   const sequence = Math.max(result.nextSequence, 0)
   if (findSyncedProof(file.bytes, fileHeaderBytes, sequence) !== undefined || hasEntry(file.bytes)) {
     throw new JournalDamageError(file.path, 0, 'the header is broken')
