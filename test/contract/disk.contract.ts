@@ -21,7 +21,7 @@ function contentOf(file: DiskFile): string {
 
 function isKind(kind: DiskErrorKind): (error: unknown) => boolean {
   return (error) => {
-    assert.ok(error instanceof DiskError, `${error}`)
+    assert.ok(error instanceof DiskError, String(error))
     assert.equal(error.kind, kind)
     assert.ok(error.message.startsWith(error.path))
     return true

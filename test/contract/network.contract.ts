@@ -29,7 +29,7 @@ function pattern(count: number, from = 0): Uint8Array {
 
 function isKind(kind: NetworkErrorKind, message = /./): (error: unknown) => boolean {
   return (error) => {
-    assert.ok(error instanceof NetworkError, `${error}`)
+    assert.ok(error instanceof NetworkError, String(error))
     assert.equal(error.kind, kind)
     assert.match(error.message, message)
     return true

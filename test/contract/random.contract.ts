@@ -13,7 +13,7 @@ export function describeRandomContract(name: string, make: () => Random): void {
         assert.ok(value >= 0 && value < 1)
         buckets[Math.floor(value * 10)]! += 1
       }
-      for (const count of buckets) assert.ok(count > 750 && count < 1250, `${buckets}`)
+      for (const count of buckets) assert.ok(count > 750 && count < 1250, buckets.join())
     })
 
     it('draws as many bytes as asked, of all values', () => {

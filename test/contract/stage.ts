@@ -15,7 +15,7 @@ export const realStage: Stage = {
   until: async (condition) => {
     const endMs = performance.now() + patienceMs
     while (!condition()) {
-      if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${condition}`)
+      if (performance.now() > endMs) throw new Error(`not within ${patienceMs} ms: ${String(condition)}`)
       await new Promise((resolve) => setImmediate(resolve))
     }
   },
@@ -27,7 +27,7 @@ export function simulatedStage(scheduler: Scheduler): Stage {
     until: async (condition) => {
       const endMs = scheduler.nowMs + patienceMs
       await scheduler.run(() => condition() || scheduler.nowMs > endMs)
-      if (!condition()) throw new Error(`not within ${patienceMs} simulated ms: ${condition}`)
+      if (!condition()) throw new Error(`not within ${patienceMs} simulated ms: ${String(condition)}`)
     },
   }
 }

@@ -80,9 +80,9 @@ export class DirectoryTree<Content> {
 
   makeDirectory(path: string): void {
     let directory = this.root
-    let reached = ''
+    let reached = path.startsWith('/') ? '/' : ''
     for (const name of namesOf(path)) {
-      reached += `/${name}`
+      reached += reached === '' || reached === '/' ? name : `/${name}`
       let next = directory.entries.get(name)
       if (next?.kind === 'file') throw new DiskError('exists', path, `${reached} is a file`)
       if (next === undefined) {
