@@ -6,6 +6,7 @@ import { describe, it } from 'node:test'
 import { crc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { apiVersions, createTopic, deleteTopic, offsetsOf } from './harness/admin.ts'
+import { Generator } from './harness/generator.ts'
 import { parseOptions } from './harness/options.ts'
 import { format, summarize } from './harness/report.ts'
 import { spreadOf } from './harness/statistics.ts'
@@ -178,6 +179,21 @@ describe('load against the limit server', () => {
       const perSecond = produce!.requests / produce!.seconds
       assert.ok(perSecond > 350 && perSecond < 650, `${perSecond} requests per second`)
       assert.ok(fetch!.records > 0 && produce!.serverCpuSeconds !== undefined)
+    })
+  })
+
+  it('runs jobs one after the other in the generator process and brings its errors back', async () => {
+    await withLimitServer(false, async (address) => {
+      const generator = new Generator()
+      try {
+        await createTopic(address, 'forked', 1)
+        const load = { topic: 'forked', partitions: 1, batchBytes: 0, valueBytes: 100, connections: 1, inFlight: 8 }
+        const job = { ...address, warmupMs: 0, measureMs: 20_000, produce: { ...load, bytesTotal: 10_000 } }
+        for (const _ of [1, 2]) assert.ok((await generator.run(job)).produce!.bytes >= 10_000)
+        await assert.rejects(generator.run({ ...job, port: 1 }), /ECONNREFUSED/)
+      } finally {
+        generator.stop()
+      }
     })
   })
 
