@@ -6,7 +6,9 @@ import { formatAddress, parseAddress } from './address.ts'
 import { brokerTable } from './broker-table.ts'
 import { completeSettings, describeBrokerConfigs, settingNames, settingRows } from './broker-settings.ts'
 import { loadSettings, variableOf } from './load-settings.ts'
+import type { SettingSources } from './load-settings.ts'
 import { nearestOf } from './nearest.ts'
+import { readYamlSettings } from './yaml-source.ts'
 
 function messageOf(run: () => unknown): string {
   try {
@@ -17,6 +19,10 @@ function messageOf(run: () => unknown): string {
     return error.message
   }
   throw new assert.AssertionError({ message: 'nothing was thrown' })
+}
+
+function yaml(text: string, name = 'p.yaml'): NonNullable<SettingSources['file']> {
+  return { name, entries: readYamlSettings(text, name) }
 }
 
 describe('table of broker settings', () => {
@@ -77,7 +83,7 @@ describe('completeSettings', () => {
 describe('loadSettings', () => {
   it('lets flags win over environment over file over defaults', () => {
     const loaded = loadSettings({
-      file: { name: 'polylog.yaml', text: 'num.partitions: 2\nlog:\n  retention.ms: 1h\n  segment.bytes: 64MiB\n' },
+      file: yaml('num.partitions: 2\nlog:\n  retention.ms: 1h\n  segment.bytes: 64MiB\n', 'polylog.yaml'),
       environment: { POLYLOG_NUM_PARTITIONS: '3', POLYLOG_LOG_RETENTION_MS: '7d', PATH: '/bin' },
       flags: [{ name: 'num.partitions', value: '4', flag: '--set' }],
     })
@@ -91,7 +97,7 @@ describe('loadSettings', () => {
     })
   })
 
-  const file = (text: string): string => messageOf(() => loadSettings({ file: { name: 'p.yaml', text } }))
+  const file = (text: string): string => messageOf(() => loadSettings({ file: yaml(text) }))
 
   it('shows file, line, column and the line of a mistake', () => {
     assert.equal(
@@ -112,9 +118,9 @@ describe('loadSettings', () => {
 
   it('keeps digits that a double would round, and reads an empty file', () => {
     const text = 'log.roll.ms: 9223372036854775807'
-    const { settings } = loadSettings({ file: { name: 'p.yaml', text } })
+    const { settings } = loadSettings({ file: yaml(text) })
     assert.equal(brokerTable.segmentMs.format(settings.segmentMs), '9223372036854775807')
-    assert.equal(loadSettings({ file: { name: 'p.yaml', text: '# nothing\n' } }).origins.size, 0)
+    assert.equal(loadSettings({ file: yaml('# nothing\n') }).origins.size, 0)
   })
 
   it('names the variable or flag of a mistake and warns of unknown variables', () => {

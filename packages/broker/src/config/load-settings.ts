@@ -2,12 +2,11 @@ import { BrokerError } from '../errors/errors.ts'
 import type { BrokerSettings, SettingKey } from './broker-table.ts'
 import { completeSettings, settingKeyOf, settingNames, settingRows } from './broker-settings.ts'
 import { suggestionFor } from './nearest.ts'
-import { readYamlSettings } from './yaml-source.ts'
-import type { Fault } from './yaml-source.ts'
+import type { Fault, FileEntry } from './yaml-source.ts'
 
 export interface SettingSources {
-  /** The configuration file, read by the caller. */
-  file?: { name: string; text: string } | undefined
+  /** What `readYamlSettings` found in the configuration file. Not read here, so that a start without one loads no YAML. */
+  file?: { name: string; entries: readonly FileEntry[] } | undefined
   /** The environment; only names that start with `POLYLOG_` are looked at. */
   environment?: Readonly<Record<string, string | undefined>> | undefined
   /** `name` and `value` of flags, in their order. `flag` is how the user wrote it, for messages. */
@@ -44,7 +43,7 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
 
   const file = sources.file
   if (file !== undefined) {
-    for (const { name, text, nameFault, valueFault } of readYamlSettings(file.text, file.name)) {
+    for (const { name, text, nameFault, valueFault } of file.entries) {
       take(name, text, file.name, nameFault, valueFault)
     }
   }
