@@ -89,6 +89,8 @@ describe('member ids', () => {
   it('stay far below the longest string', () => {
     const random = { next: () => 0, bytes: (count: number) => new Uint8Array(count) }
     assert.equal(newMemberId(random, 'x'.repeat(30_000)).length, 255 + 37)
+    const split = newMemberId(random, '😀'.repeat(200))
+    assert.equal(Buffer.from(split).toString(), split, 'it comes back from the wire as it went')
     assert.equal(newMemberId(random, ''), '-00000000-0000-4000-8000-000000000000')
   })
 })

@@ -81,7 +81,8 @@ export class GroupCoordinator {
   }
 
   /**
-   * Takes over the groups of a partition, after this broker has become its leader. A second call joins the first.
+   * Takes over the groups of a partition, after this broker has become its leader. A second call joins the first, so a
+   * leadership that was lost in between must have been followed by `unload`.
    * Rejects with BrokerError if the partition cannot be read; then it may be tried again.
    */
   load(partition: number): Promise<void> {

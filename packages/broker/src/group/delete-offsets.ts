@@ -26,7 +26,7 @@ export async function deleteOffsets(
     const error: ErrorCode | null = subscribed === null || subscribed.has(topic) ? 'group-subscribed' : null
     answer.topics.push({ topic, partitions: partitions.map((partition) => ({ partition, error })) })
     if (error !== null) continue
-    for (const partition of new Set(partitions)) {
+    for (const partition of partitions) {
       if (group.offsets.has(topic, partition)) doomed.push({ topic, partition })
     }
   }

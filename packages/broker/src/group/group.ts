@@ -37,8 +37,8 @@ export class Group {
   syncDeadlineMs = Number.POSITIVE_INFINITY
   /** While the first members of an empty group gather: the most by which that may still be extended. */
   gathering: { leftMs: number; joinedSince: boolean } | null = null
-  /** Generation whose assignment is on its way to the log, -1 for none. */
-  generationStoring = -1
+  /** The last generation whose assignment went to the log; a second one for it would be too late. */
+  generationStored = -1
   #state: GroupState = 'Empty'
   readonly #members = new Map<string, Member>()
   readonly #memberIdByInstance = new Map<string, string>()
@@ -111,7 +111,6 @@ export class Group {
     assert(this.#members.delete(member.id), 'only a member can be removed')
     if (member.instanceId !== null) this.#memberIdByInstance.delete(member.instanceId)
     this.#countOffers(member.traits.protocols, -1)
-    this.unsynced.delete(member.id)
     if (this.leader === member.id) this.leader = this.#members.keys().next().value ?? null
   }
 

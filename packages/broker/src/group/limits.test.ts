@@ -101,6 +101,24 @@ describe('limits', () => {
     assert.deepEqual([ann.generation, cyd.generation], [2, 2])
   })
 
+  it('forget an id handed out to one that finds no room, so that nobody waits for it', async () => {
+    const world = await World.make({ groupSizeMax: 2 })
+    const [ann, bob, cyd] = ['ann', 'bob', 'cyd'].map((name) => new Consumer(world, name)) as [
+      Consumer,
+      Consumer,
+      Consumer,
+    ]
+    const dan = new Consumer(world, 'dan', { memberIdRequired: true })
+    await assemble(ann, bob)
+    await ann.join()
+    assert.equal((await dan.join())!.error, 'member-id-required')
+    assert.equal(await cyd.join(), null)
+    assert.equal((await bob.join())!.error, 'group-full')
+    assert.equal(ann.joined, null)
+    assert.equal((await dan.join())!.error, 'group-full')
+    assert.deepEqual([ann.generation, cyd.generation], [2, 2])
+  })
+
   it('shrink a group that was larger before a restart', async () => {
     const world = await World.make()
     const [ann, bob, cyd] = await trio(world)

@@ -286,7 +286,7 @@ describe('deletion of offsets', () => {
     world.log.held = true
     const commit = commitSimply(world, 2, 7)
     const dropped = world.coordinator.onTopicDeleted('a')
-    world.log.release()
+    world.log.release('reversed')
     await Promise.all([commit, dropped])
     world.log.held = false
     assert.deepEqual(fetchAll(world), [])
@@ -331,6 +331,36 @@ describe('expiry', () => {
     assert.deepEqual([world.offset('g'), world.offset('g', 1)], [-1, 2])
     await world.advance(6 * dayMs)
     assert.equal(world.coordinator.groupCount, 0)
+  })
+
+  it('counts from when the last member went, if that was later', async () => {
+    const world = await World.make(hourly)
+    const ann = new Consumer(world, 'ann', { sessionTimeoutMs: 1_800_000 })
+    await assemble(ann)
+    await ann.commit(5)
+    for (let minute = 0; minute < 24 * 60; minute += 20) {
+      await world.advance(20 * 60_000)
+      ann.beat()
+    }
+    ann.leave()
+    await world.advance(6.5 * dayMs)
+    assert.equal(world.offset('g'), 5)
+    await world.advance(dayMs)
+    assert.equal(world.offset('g'), -1)
+  })
+
+  it('does not touch what is being written', async () => {
+    const world = await World.make(hourly)
+    await commitSimply(world, 1)
+    await world.advance(7 * dayMs - hourMs / 2)
+    world.log.held = true
+    const commit = commitSimply(world, 2)
+    await world.advance(2 * hourMs)
+    world.log.release()
+    world.log.held = false
+    assert.equal(await commit, null)
+    await flush()
+    assert.equal(world.offset('g'), 2)
   })
 
   it('spares groups with members, but not topics that they gave up', async () => {
@@ -384,10 +414,12 @@ describe('deletion of groups', () => {
   it('lets nobody in meanwhile, and gives the group back if it fails', async () => {
     const world = await World.make(hourly)
     await commitSimply(world, 4)
+    const pending = new Consumer(world, 'ann', { memberIdRequired: true })
+    await pending.join()
     world.log.held = true
     const deletion = world.coordinator.deleteGroups(['g'])
     await flush()
-    assert.equal((await new Consumer(world, 'ann').join())!.error, 'coordinator-not-available')
+    assert.equal((await pending.join())!.error, 'coordinator-not-available')
     assert.equal(await commitSimply(world, 5), 'coordinator-not-available')
     assert.equal((await world.coordinator.deleteGroups(['g']))[0]!.error, 'group-not-found')
     world.log.failure = { code: 'storage', kept: false }
@@ -397,5 +429,6 @@ describe('deletion of groups', () => {
     world.log.held = false
     assert.equal(world.offset('g'), 4)
     assert.equal(await commitSimply(world, 6), null)
+    assert.equal((await pending.join())!.error, 'unknown-member', 'its id went with the attempt')
   })
 })

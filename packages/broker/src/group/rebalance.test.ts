@@ -131,6 +131,17 @@ describe('a member that needs an id', () => {
     assert.equal(world.clock.timerCount, 1, 'only the check for expired offsets is left')
   })
 
+  it('holds up nobody any more once it has left', async () => {
+    const world = await World.make()
+    const [ann, bob] = [new Consumer(world, 'ann'), new Consumer(world, 'bob', { memberIdRequired: true })]
+    await assemble(ann)
+    await bob.join()
+    assert.equal(await ann.join(), null)
+    bob.leave()
+    await world.advance(0)
+    assert.equal(ann.generation, 2)
+  })
+
   it('has no claim on an id that was never handed out', async () => {
     const world = await World.make()
     await trio(world)
@@ -233,6 +244,43 @@ describe('three members', () => {
     await trio(world)
     await world.advance(10_000)
     assert.equal(look(world), 'Empty 0')
+  })
+})
+
+describe('the time for assigning', () => {
+  it('is over for good once all have their assignment', async () => {
+    const world = await World.make()
+    const [ann, bob, cyd] = await trio(world)
+    const dan = new Consumer(world, 'dan')
+    await dan.join()
+    for (const consumer of [ann, bob, cyd]) await consumer.join()
+    await settle(ann, bob, cyd)
+    assert.equal(dan.leave(), null, 'before it has asked for its assignment')
+    for (const consumer of [ann, bob, cyd]) await consumer.join()
+    await settle(ann, bob, cyd)
+    for (let second = 0; second < 60; second += 5) {
+      await world.advance(5_000)
+      for (const consumer of [ann, bob, cyd]) assert.equal(consumer.beat(), null)
+    }
+  })
+
+  it('answers a follower that asks twice, and gives it a new session when it ends early', async () => {
+    const world = await World.make()
+    const [ann, bob] = [new Consumer(world, 'ann'), new Consumer(world, 'bob')]
+    await ann.join()
+    await bob.join()
+    await world.advance(0)
+    await bob.sync()
+    await bob.sync()
+    assert.equal(world.openRequestCount, 1)
+    for (let second = 0; second < 15; second += 5) {
+      await world.advance(5_000)
+      assert.equal(ann.beat(), null)
+    }
+    await new Consumer(world, 'cyd').join()
+    assert.equal(bob.synced!.error, 'rebalance-in-progress')
+    await world.advance(9_000)
+    assert.equal(bob.beat(), 'rebalance-in-progress')
   })
 })
 

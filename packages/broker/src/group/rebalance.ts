@@ -175,8 +175,8 @@ function endSyncing(context: GroupContext, shard: Shard, group: Group): void {
   group.unsynced.clear()
   if (missing.length === 0) return
   for (const memberId of missing) {
-    const member = group.member(memberId)
-    if (member !== undefined) dismiss(group, member)
+    // Whoever leaves sets off a rebalance, which clears the set: who is in it is a member.
+    dismiss(group, group.member(memberId)!)
   }
   context.logger.info('group members removed', { groupId: group.id, count: missing.length, reason: 'did not sync' })
   rebalance(context, shard, group, 'members did not sync')

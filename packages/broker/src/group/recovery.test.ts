@@ -77,6 +77,28 @@ describe('a coordinator that crashes', () => {
     await world.advance(10_000)
     assert.equal(ann.beat(), 'unknown-member')
   })
+
+  it('gives up members that are not heard of again', async () => {
+    const world = await World.make()
+    await assemble(new Consumer(world, 'ann'))
+    await world.crash()
+    await world.advance(10_000)
+    assert.equal(world.coordinator.describe(['g'])[0]!.state, 'Empty')
+  })
+
+  it('spares members that wait in a join', async () => {
+    const world = await World.make()
+    const [ann, bob] = [new Consumer(world, 'ann'), new Consumer(world, 'bob')]
+    await assemble(ann, bob)
+    await world.crash()
+    await ann.join()
+    for (let second = 0; second < 15; second += 5) {
+      await world.advance(5_000)
+      assert.equal(bob.beat(), 'rebalance-in-progress')
+    }
+    await bob.join()
+    assert.deepEqual([ann.generation, bob.generation], [2, 2])
+  })
 })
 
 /** What clients do when they have lost their coordinator: join again, with another id if theirs is not known. */

@@ -39,7 +39,6 @@ export async function removeGroup(context: GroupContext, shard: Shard, group: Gr
     group.generation > 0 ? context.append(shard.partition, [context.records.groupTombstone(group.id)]) : null
   const [offsetError, endError] = await Promise.all([offsets, ended])
   const error = offsetError ?? (endError === null ? null : writeFailure(endError))
-  if (shard.closed) return error
   if (error === null) {
     shard.groups.delete(group.id)
     context.logger.info('group deleted', { groupId: group.id })

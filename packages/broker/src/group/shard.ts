@@ -4,8 +4,6 @@ import type { Group } from './group.ts'
 export class Shard {
   readonly partition: number
   readonly groups = new Map<string, Group>()
-  /** Leadership was lost or the broker stops; what is still under way must not touch the groups' future. */
-  closed = false
 
   constructor(partition: number) {
     this.partition = partition

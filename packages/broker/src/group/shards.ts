@@ -43,12 +43,7 @@ export class Shards {
   }
 
   isReady(): boolean {
-    const { log } = this.#context
-    if (this.#stopped) return false
-    for (let partition = 0; partition < log.partitionCount; partition++) {
-      if (log.leads(partition) && !this.#active.has(partition)) return false
-    }
-    return true
+    return !this.#stopped && this.#allLoaded()
   }
 
   /** The shard of a group, or why this broker cannot speak for it. */
@@ -66,7 +61,7 @@ export class Shards {
   /** What a list of all groups lacks. */
   listFault(): ErrorCode | null {
     if (this.#stopped) return 'not-coordinator'
-    return this.#loading.size > 0 ? 'coordinator-loading' : null
+    return this.#allLoaded() ? null : 'coordinator-loading'
   }
 
   load(partition: number): Promise<void> {
@@ -88,7 +83,6 @@ export class Shards {
     const shard = this.#active.get(partition)
     if (shard === undefined) return
     this.#active.delete(partition)
-    shard.closed = true
     for (const group of shard.groups.values()) close(this.#context, group)
     this.#context.logger.info('group partition unloaded', { partition, groupCount: shard.groups.size })
   }
@@ -103,6 +97,14 @@ export class Shards {
     this.#expiryTimer?.cancel()
     for (const partition of [...this.#loading.keys(), ...this.#active.keys()]) this.unload(partition)
     await this.#context.settle()
+  }
+
+  #allLoaded(): boolean {
+    const { log } = this.#context
+    for (let partition = 0; partition < log.partitionCount; partition++) {
+      if (log.leads(partition) && !this.#active.has(partition)) return false
+    }
+    return true
   }
 
   async #read(partition: number, loading: Loading): Promise<void> {

@@ -136,6 +136,48 @@ describe('a static member', () => {
     assert.equal(dan.generation, 2)
   })
 
+  it('is waited for when nobody else is there either, and the first to return leads', async () => {
+    const world = await World.make()
+    const options = { sessionTimeoutMs: 600_000, rebalanceTimeoutMs: 10_000 }
+    const one = new Consumer(world, 'one', { ...options, instanceId: 'i1', protocols: ['range', 'sticky'] })
+    const two = new Consumer(world, 'two', { ...options, instanceId: 'i2', protocols: ['sticky', 'range'] })
+    await assemble(one, two)
+    assert.deepEqual([one.isLeader, one.joined!.protocolName], [true, 'range'])
+    const dan = new Consumer(world, 'dan', { ...options, protocols: ['range', 'sticky'], memberIdRequired: true })
+    await dan.join()
+    await dan.join()
+    assert.equal(dan.leave(), null)
+    await world.advance(15_000)
+    assert.equal(stateOf(world), 'PreparingRebalance')
+    await two.join()
+    await world.advance(10_000)
+    assert.deepEqual([two.isLeader, two.joined!.protocolName], [true, 'sticky'], 'the leader decides between equals')
+  })
+
+  it('that comes back with other preferences starts a rebalance if they decide', async () => {
+    const world = await World.make()
+    const [one] = await pair(world, { protocols: ['range', 'sticky'] })
+    assert.equal(await one.restarted({ protocols: ['sticky', 'range'] }).join(), null)
+    assert.equal(stateOf(world), 'PreparingRebalance')
+  })
+
+  it('that comes back before it has asked for its assignment is not missed afterwards', async () => {
+    const world = await World.make()
+    const options = { sessionTimeoutMs: 600_000 }
+    const one = new Consumer(world, 'one', { ...options, instanceId: 'i1' })
+    const two = new Consumer(world, 'two', { ...options, instanceId: 'i2' })
+    await one.join()
+    await two.join()
+    await world.advance(0)
+    await settle(one)
+    const back = two.restarted()
+    await back.join()
+    await settle(back)
+    assert.equal(back.assignment, 'i2@1')
+    await world.advance(60_000)
+    assert.deepEqual([one.beat(), back.beat()], [null, null])
+  })
+
   it('of a full group has its own place there', async () => {
     const world = await World.make({ groupSizeMax: 2 })
     const [, two] = await pair(world)
@@ -165,10 +207,12 @@ describe('a static member', () => {
     const world = await World.make()
     const [one, two] = await pair(world)
     world.log.failure = { code: 'not-enough-replicas', kept: false }
-    const back = two.restarted()
+    const back = new Consumer(world, 'another', { instanceId: 'i2' })
     const answer = await back.join()
     assert.deepEqual([answer!.error, answer!.memberId], ['coordinator-not-available', ''])
     world.log.failure = null
+    const clients = world.coordinator.describe(['g'])[0]!.members.map(({ clientId }) => clientId)
+    assert.deepEqual(clients.sort(), ['one', 'two'])
     assert.deepEqual([one.beat(), two.beat()], [null, null])
     assert.equal((await back.join())!.error, null)
     assert.equal(two.beat(), 'fenced-instance-id')

@@ -63,13 +63,12 @@ async function takeOver(
   before: Before,
   skipAssignmentSupported: boolean,
 ): Promise<void> {
-  const { id: memberId, joinWaiter } = member
+  const { joinWaiter } = member
   const { generation } = group
   const error = await context.append(shard.partition, [context.records.group(group)])
   // Meanwhile the coordinator may have stopped, the member may have left or been replaced again, or a rebalance may
   // have begun, in which the parked join takes part: then somebody else has answered or will.
   if (group.state !== 'Stable' || group.generation !== generation || member.joinWaiter !== joinWaiter) return
-  if (group.member(memberId) !== member) return
   if (error !== null) {
     context.logger.warn('group state not stored', { groupId: group.id, error })
     group.answerJoin(member, refusedJoin(writeFailure(error), ''))

@@ -31,7 +31,7 @@ export function sync(
   // Like a repeated join: the connection of the first one has been given up.
   group.answerSync(member, refusedSync('rebalance-in-progress'))
   member.syncWaiter = answer
-  if (group.leader !== member.id || group.generationStoring === group.generation) return
+  if (group.leader !== member.id || group.generationStored === group.generation) return
   void storeAssignment(context, shard, group, request)
 }
 
@@ -53,9 +53,8 @@ async function storeAssignment(context: GroupContext, shard: Shard, group: Group
     // The copy outlives the network buffer that the request lies in.
     if (assignments.has(memberId)) assignments.set(memberId, new Uint8Array(assignment))
   }
-  group.generationStoring = generation
+  group.generationStored = generation
   const error = await context.append(shard.partition, [context.records.group(group, assignments)])
-  if (group.generationStoring === generation) group.generationStoring = -1
   // While the log worked, members may have come or gone: then this assignment is void and the next one on its way.
   if (group.state !== 'CompletingRebalance' || group.generation !== generation) return
   if (error === null) return becomeStable(context, group, assignments)

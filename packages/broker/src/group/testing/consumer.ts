@@ -61,7 +61,8 @@ export class Consumer {
     const number = ++this.#joinCount
     this.#syncCount++
     this.world.openRequestCount++
-    void this.world.coordinator.join(this.request()).then((answer) => {
+    const request = this.request()
+    void this.world.coordinator.join(request).then((answer) => {
       this.world.openRequestCount--
       // What a later join has overtaken comes by a connection that was given up.
       if (number !== this.#joinCount) return
@@ -70,6 +71,8 @@ export class Consumer {
       if (answer.error === null || answer.error === 'member-id-required') this.memberId = answer.memberId
       if (answer.error === null) this.generation = answer.generation
     })
+    // A network buffer is used again as soon as the request has been taken in.
+    for (const protocol of request.protocols) protocol.metadata.fill(0xee)
     await flush()
     return this.joined
   }
@@ -92,6 +95,7 @@ export class Consumer {
       this.syncing = false
       this.synced = answer
     })
+    for (const { assignment } of assignments) assignment.fill(0xee)
     await flush()
     return this.synced
   }
@@ -123,7 +127,10 @@ export class Consumer {
 
   private request(): Parameters<World['coordinator']['join']>[0] {
     const { options, metadata } = this
-    const protocols: MemberProtocol[] = (options.protocols ?? ['range']).map((name) => ({ name, metadata }))
+    const protocols: MemberProtocol[] = (options.protocols ?? ['range']).map((name) => ({
+      name,
+      metadata: new Uint8Array(metadata),
+    }))
     return {
       groupId: this.groupId,
       memberId: this.memberId,
