@@ -17,7 +17,10 @@ export interface Receiver {
   /** The output that had piled up beyond `pendingBytes() > 0` is gone. */
   drained(): void
 
-  /** The connection is over; the last call. `error` is set unless both sides ended in peace. */
+  /**
+   * The connection is over; the last call. `error` is undefined when both sides ended in peace or `destroy` was called
+   * here, else a NetworkError.
+   */
   closed(error: Error | undefined): void
 }
 
@@ -27,26 +30,36 @@ export interface Connection {
   /** The address the peer dialled. */
   readonly local: Address
 
-  /** Must be called once, in the turn in which the connection appeared. Nothing is read before. */
+  /**
+   * Must be called once, in the turn in which the connection appeared. Nothing is handed over before. A peer that ends
+   * its side ends ours too, after what was written until then.
+   */
   receive(receiver: Receiver): void
 
   /**
    * Sends `chunks` in order, as one write. They must not change until `written` is called (or the connection is closed,
-   * after which `written` is called too).
+   * after which `written` is called too). `written` is called once, never within the call, in the order of the writes.
+   * After `end` or `destroy`, or once the peer has ended, nothing is sent, and `written` is called all the same.
    */
   write(chunks: readonly Uint8Array[], written?: () => void): void
 
   /** Bytes handed to `write` that the system has not taken yet. */
   pendingBytes(): number
 
-  /** Stops reading; the peer feels it once the system's buffers are full. */
+  /**
+   * Stops reading: no `received` follows, even within one that runs. The peer feels it once the system's buffers are full.
+   * The end of the connection may not be noticed meanwhile.
+   */
   pause(): void
   resume(): void
 
-  /** Closes after everything written has been sent. */
+  /**
+   * Closes after everything written has been sent; nothing is received any more. A peer that takes nothing, or does not
+   * end its own side, is cut off after 5 seconds without progress.
+   */
   end(): void
 
-  /** Closes at once, dropping what was not sent. */
+  /** Closes at once, dropping what was not sent. `closed` follows, not within the call. */
   destroy(): void
 }
 

@@ -51,6 +51,7 @@ describe('NodeDisk', () => {
     assert.throws(() => full.write([new Uint8Array(10)], 0), isFull)
     assert.throws(() => full.write([new Uint8Array(10_000), new Uint8Array(10_000)], 0), isFull)
     full.close()
+    assert.throws(() => disk.makeDirectory('/proc/polylog/a'), DiskError)
     const pipe = disk.open('/dev/null', 'write')
     await assert.rejects(pipe.sync(), DiskError)
     pipe.close()

@@ -11,6 +11,7 @@ import {
   statSync,
   unlinkSync,
 } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Disk, DiskFile } from '../disk.ts'
 import { codeOf, diskErrorOf } from './node-disk-error.ts'
 import { NodeFile } from './node-file.ts'
@@ -38,7 +39,7 @@ export class NodeDisk implements Disk {
   }
 
   makeDirectory(path: string): void {
-    attempt(path, () => mkdirSync(path, { recursive: true }))
+    attempt(path, () => makeWithParents(path))
   }
 
   rename(source: string, target: string): void {
@@ -85,5 +86,26 @@ function attempt<T>(path: string, operation: () => T): T {
     return operation()
   } catch (error) {
     throw diskErrorOf(error, path)
+  }
+}
+
+/** Node's own recursive mkdir never returns where a folder can neither be found nor made, as in /proc (Node 26.10). */
+function makeWithParents(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+    if (codeOf(error) !== 'ENOENT' || dirname(path) === path) throw error
+    makeWithParents(dirname(path))
+    makeOne(path)
+  }
+}
+
+/** Another process may be making the same folder. */
+function makeOne(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
   }
 }
