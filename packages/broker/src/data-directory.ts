@@ -78,7 +78,8 @@ function refuseForeign(disk: Disk, directory: string): void {
   throw new BrokerError('storage', detail)
 }
 
-function readIdentity(disk: Disk, directory: string): DirectoryIdentity | undefined {
+/** Undefined if there is none. @throws BrokerError 'storage' if it is damaged or newer than this program */
+export function readIdentity(disk: Disk, directory: string): DirectoryIdentity | undefined {
   const path = `${directory}/${fileName}`
   const size = disk.sizeOf(path)
   if (size === undefined) return undefined

@@ -1,0 +1,45 @@
+import { deepEqual, equal, match } from 'node:assert/strict'
+import { test } from 'node:test'
+import { Broker } from '../broker.ts'
+import { createNodeHost } from '../host/node/node-host.ts'
+import { NodeHttpServer } from '../host/node/node-http.ts'
+import { MemoryDisk } from '../host/memory/memory-disk.ts'
+import type { Disk } from '../host/disk.ts'
+import { silentLogger } from '../telemetry/logger.ts'
+import { inspectDirectory } from './inspect.ts'
+
+/** A directory with one topic of 100 records, its broker stopped. */
+async function filledDirectory(): Promise<Disk> {
+  const disk = new MemoryDisk()
+  const host = { ...createNodeHost(), disk }
+  const settings = { kafkaAddress: { host: '127.0.0.1', port: 0 }, httpAddress: undefined, dataDirectory: '/data' }
+  await using broker = await Broker.start(settings, { host, http: new NodeHttpServer(), logger: silentLogger })
+  await broker.topics.create({ name: 'orders', partitionCount: 1, replicationFactor: 1, configs: new Map() })
+  const partition = broker.topics.partition('orders', 0)!
+  for (let i = 0; i < 100; i++) await partition.appendRecords([{ key: null, value: Buffer.from(`record ${i}`) }])
+  return disk
+}
+
+test('an intact directory has no problems and shows its topics', async () => {
+  const report = await inspectDirectory(await filledDirectory(), '/data', () => {})
+  deepEqual(report.problems, [])
+  equal(report.cleanlyStopped, true)
+  const orders = report.logs.find((log) => log.topic === 'orders')!
+  equal(orders.records, 100)
+  equal(orders.endOffset, 100)
+  equal(orders.partition, 0)
+})
+
+test('a flipped bit in a segment is found and its place is named', async () => {
+  const disk = await filledDirectory()
+  const folder = disk.list('/data/logs').find((name) => name.startsWith('orders-'))!
+  const path = `/data/logs/${folder}/00000000000000000000.log`
+  const file = disk.open(path, 'write')
+  const byte = Buffer.alloc(1)
+  file.readNow(byte, 1000)
+  file.write([Buffer.from([byte[0]! ^ 4])], 1000)
+  file.close()
+  const report = await inspectDirectory(disk, '/data', () => {})
+  equal(report.problems.length, 1)
+  match(report.problems[0]!, /orders-0.*byte 9\d\d/)
+})
