@@ -68,7 +68,7 @@ export class LocalTopics implements Topics {
     this.#store = store
     for (const topic of this.#topics.values()) this.#openPartitions(topic)
     const wanted = new Set([...this.#partitions.values()].flat().map((partition) => partition.log))
-    for (const log of [...store.logs()]) if (!wanted.has(log)) await store.delete(log)
+    for (const log of store.logs()) if (!wanted.has(log)) await store.delete(log)
   }
 
   /** Settings of a log at start, when only its name is known. */
