@@ -3,6 +3,7 @@ import type { Disk } from '../host/disk.ts'
 import { baseOffsetOf, lastOffsetDeltaOf, leaderEpochOf, producerIdOf, stampBatch } from '../record/batch.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { readCold } from './cold-read.ts'
+import type { ColdRun } from './cold-read.ts'
 import type { EpochCache } from './epoch-cache.ts'
 import type { FileBudget } from './file-budget.ts'
 import type { ProducerState } from './producer-state.ts'
@@ -174,16 +175,34 @@ export class Log {
   }
 
   async #readCold(offset: number, limitOffset: number, bytesMax: number, atLeastOne: boolean): Promise<LogRead> {
-    for (let i = this.segmentIndexOf(offset); i < this.#segments.length; i++) {
-      const segment = this.#segments[i]!
+    const { pool } = this.#surroundings
+    // Compaction and retention may replace or remove segments while this waits, so each step looks for its segment anew.
+    for (let from = offset; ; ) {
+      const segment = this.#segmentAtOrAfter(from)
+      if (segment === undefined) break
       if (segment.baseOffset >= limitOffset) return emptyRead
-      const { pool } = this.#surroundings
-      const run = await readCold({ segment, epochs: this.epochs, pool, offset, limitOffset, bytesMax, atLeastOne })
+      let run: ColdRun | undefined
+      try {
+        run = await readCold({ segment, epochs: this.epochs, pool, offset, limitOffset, bytesMax, atLeastOne })
+      } catch (error) {
+        if (this.#segments.includes(segment)) throw error
+        continue
+      }
       if (run) return { chunks: [run.bytes], bytes: run.bytes.length, release: run.release }
+      if (this.#segments.includes(segment)) from = segment.endOffset
     }
     // Nothing in the files from `offset` on; what is newer is in memory.
     const { chunks, bytes } = this.tail.read(offset, limitOffset, bytesMax, atLeastOne)
     return { chunks, bytes, release: nothingToRelease }
+  }
+
+  /** The segment that holds `offset`, or the first behind it; undefined if what comes is only in memory. */
+  #segmentAtOrAfter(offset: number): Segment | undefined {
+    for (let i = this.segmentIndexOf(offset); i < this.#segments.length; i++) {
+      const segment = this.#segments[i]!
+      if (segment.endOffset > offset) return segment
+    }
+    return undefined
   }
 
   /** Index of the last segment that starts at or before `offset`; 0 if none does. */
@@ -247,11 +266,12 @@ export class Log {
 
   /** Moves the start; whole segments below it are returned and forgotten, for the caller to remove. */
   moveStart(offset: number): Segment[] {
-    if (offset <= this.#startOffset) return []
-    this.#startOffset = offset
-    this.epochs.truncateStart(offset)
+    if (offset > this.#startOffset) {
+      this.#startOffset = offset
+      this.epochs.truncateStart(offset)
+    }
     const removed: Segment[] = []
-    while (this.#segments.length > 0 && this.#canRemoveFirst(offset)) removed.push(this.#segments.shift()!)
+    while (this.#segments.length > 0 && this.#canRemoveFirst(this.#startOffset)) removed.push(this.#segments.shift()!)
     for (const segment of removed) this.#unsynced.delete(segment)
     return removed
   }
@@ -283,6 +303,15 @@ export class Log {
     const first = this.#segments.indexOf(replaced[0]!)
     if (first < 0) throw new Error(`invariant broken: ${this.name} does not have the replaced segment`)
     this.#segments.splice(first, replaced.length, ...replacements)
+    for (const segment of replaced) this.#unsynced.delete(segment)
+  }
+
+  /** A new segment that is not part of the log yet, for compaction to fill. */
+  makeSegment(baseOffset: number, generation: number): Segment {
+    const { disk, files } = this.#surroundings
+    const { indexIntervalBytes } = this.settings
+    const { directory } = this
+    return new Segment({ disk, files, directory, baseOffset, generation, indexIntervalBytes })
   }
 
   /**
@@ -312,11 +341,9 @@ export class Log {
   }
 
   #addSegment(baseOffset: number): Segment {
-    const { disk, files, clock } = this.#surroundings
-    const { directory, settings } = this
-    if (this.#segments.length === 0) disk.makeDirectory(directory)
-    const { indexIntervalBytes } = settings
-    const segment = new Segment({ disk, files, directory, baseOffset, generation: 0, indexIntervalBytes })
+    const { disk, clock } = this.#surroundings
+    if (this.#segments.length === 0) disk.makeDirectory(this.directory)
+    const segment = this.makeSegment(baseOffset, 0)
     this.#segments.push(segment)
     this.#unsynced.add(segment)
     this.#activeSinceMs = clock.nowMs()

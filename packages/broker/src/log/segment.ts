@@ -1,5 +1,13 @@
 import type { Disk } from '../host/disk.ts'
-import { baseOffsetOf, batchBytesOf, batchHeaderBytes, lastOffsetOf, maxTimestampOf } from '../record/batch.ts'
+import { DiskError } from '../host/disk.ts'
+import {
+  baseOffsetOf,
+  batchBytesOf,
+  batchHeaderBytes,
+  lastOffsetOf,
+  maxTimestampOf,
+  recordCountOf,
+} from '../record/batch.ts'
 import type { FileBudget } from './file-budget.ts'
 import type { SegmentSummary } from './segment-index.ts'
 import { SegmentIndex } from './segment-index.ts'
@@ -39,6 +47,7 @@ export class Segment {
   #index: SegmentIndex | undefined
   #nameDurable: boolean
   #indexStored = false
+  #removed = false
   /** What the file held at the start of the last sync that succeeded: this much survives a crash. */
   #synced: SegmentSummary
 
@@ -121,8 +130,24 @@ export class Segment {
     this.#synced = summary
   }
 
+  /**
+   * Declares what was written the compacted form of everything below `endOffset`: gaps between offsets are as they should
+   * be, also behind the last batch. Durable after `sync`.
+   */
+  markSparse(endOffset: number): void {
+    this.#summary.sparse = true
+    this.#summary.endOffset = endOffset
+  }
+
+  /** True once `remove` was called: a reader that has the segment at hand must look for the offset again. */
+  get removed(): boolean {
+    return this.#removed
+  }
+
+  /** @throws DiskError, 'not-found' once the segment was removed */
   async read(target: Uint8Array, position: number): Promise<number> {
     const { files } = this.#options
+    this.#refuseRemoved()
     const pinned = files.pin(this.path)
     try {
       return await pinned.file.read(target, position)
@@ -133,6 +158,7 @@ export class Segment {
 
   readNow(target: Uint8Array, position: number): number {
     const { files } = this.#options
+    this.#refuseRemoved()
     const pinned = files.pin(this.path)
     try {
       return pinned.file.readNow(target, position)
@@ -148,7 +174,7 @@ export class Segment {
 
   /** Writes the index file of a segment that is complete and frees the memory of the index; once. */
   async storeIndexOnce(): Promise<void> {
-    if (this.#indexStored) return
+    if (this.#indexStored || this.#removed) return
     await this.storeIndex()
     this.#indexStored = true
     this.#index = undefined
@@ -207,9 +233,15 @@ export class Segment {
 
   /** Removes the files. Readers that have begun finish on their open handle. */
   remove(): void {
+    this.#removed = true
     this.#options.disk.remove(this.path)
     this.#options.disk.remove(this.indexPath)
     this.#options.files.retire(this.path)
+  }
+
+  /** Opening the file would make a new, empty one. */
+  #refuseRemoved(): void {
+    if (this.#removed) throw new DiskError('not-found', this.path, 'the segment was removed')
   }
 
   #makeIndex(end: number): SegmentIndex {
@@ -261,7 +293,8 @@ export class Segment {
     const summary = this.#summary
     this.#index?.note(baseOffsetOf(bytes, at), summary.bytes, summary.maxTimestampMs)
     const timestampMs = maxTimestampOf(bytes, at)
-    if (timestampMs > summary.maxTimestampMs) {
+    // Compaction leaves batches without records behind; nobody finds a record by their timestamp.
+    if (timestampMs > summary.maxTimestampMs && recordCountOf(bytes, at) > 0) {
       summary.maxTimestampMs = timestampMs
       summary.maxTimestampOffset = lastOffsetOf(bytes, at)
     }

@@ -53,6 +53,8 @@ export class LogStore {
   #checkpointing: Promise<void> | undefined
   #checkpointAgain: Promise<void> | undefined
   #waitingForJournal: { sequence: number; resolve: () => void; reject: (error: Error) => void }[] = []
+  /** Segments that their logs have given up and whose files are still there. */
+  readonly #unlisted = new Set<Segment>()
   #failure: Error | undefined
   #started = false
   #closed = false
@@ -211,22 +213,43 @@ export class LogStore {
     const sequence = this.#journal.append(EntryKind.deleteLog, log.id, Buffer.alloc(0))
     await Promise.all([running, this.#journaled(sequence)])
     for (const segment of log.segments) this.#files.retire(segment.path)
+    for (const segment of this.#unlisted) {
+      if (segment.path.startsWith(`${log.directory}/`)) this.#unlisted.delete(segment)
+    }
     disk.removeDirectory(log.directory)
     await disk.syncDirectory(`${directory}/logs`)
   }
 
   /** Moves the start of a log, durably, and removes the segments before it. */
   async moveStart(log: Log, offset: number): Promise<void> {
-    const removed = log.moveStart(offset)
-    await this.checkpoint()
-    for (const segment of removed) segment.remove()
+    await this.#removeUnlisted(log.moveStart(offset))
   }
 
   /** Puts compacted segments, synced and with their names durable, in the place of others, durably. */
   async replaceSegments(log: Log, replaced: readonly Segment[], replacements: readonly Segment[]): Promise<void> {
     log.replaceSegments(replaced, replacements)
+    await this.#removeUnlisted(replaced)
+  }
+
+  /** Removes files of segments that their logs have given up, once a checkpoint does not name them any more. */
+  async #removeUnlisted(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) this.#unlisted.add(segment)
+    // What an earlier call had to leave because its checkpoint failed goes with this one.
+    const due = [...this.#unlisted]
     await this.checkpoint()
-    for (const segment of replaced) segment.remove()
+    // One that is gone from the set belonged to a deleted log, whose folder may have a successor.
+    for (const segment of due) if (this.#unlisted.delete(segment)) segment.remove()
+  }
+
+  /** Writes and syncs everything of `log` that was appended before the call. @throws DiskError; see `log.damage` too */
+  async syncLog(log: Log): Promise<void> {
+    const { endOffset } = log
+    log.flush()
+    // A sync that was under way may have begun before the flush; the next one covers it.
+    for (let i = 0; i < 2 && (log.isDirty || log.syncedOffset < endOffset); i++) {
+      if (this.#logs.get(log.name) !== log || log.damage !== undefined) return
+      await this.#commits.startSync(log)
+    }
   }
 
   /** Cuts a log at `offset`, a batch boundary, durably. No append may come in between. */
