@@ -24,7 +24,7 @@ class CountingRandom implements Random {
 }
 
 /** Keeps lines for tests to look at. */
-export class RecordingLogger implements Logger {
+class RecordingLogger implements Logger {
   readonly lines: { level: string; event: string; fields: LogFields }[] = []
 
   debug(event: string, fields: LogFields = {}): void {
