@@ -1,0 +1,138 @@
+import type { Clock, Timer } from '../host/clock.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { CleanerPace, CleanerStopped } from './cleaner-pace.ts'
+import type { CompactionSettings } from './compaction-plan.ts'
+import type { Log } from './log.ts'
+import type { RetentionSettings } from './retention.ts'
+import { applyRetention } from './retention.ts'
+import type { LogStore } from './store.ts'
+
+/** What a log's topic says about old records; a part of TopicSettings (config/topic-settings.ts). */
+export interface CleanupSettings extends RetentionSettings, CompactionSettings {
+  cleanupCompact: boolean
+}
+
+export interface CleanerOptions {
+  store: LogStore
+  clock: Clock
+  logger: Logger
+  /** Asked for each log each time. Undefined leaves the log alone. */
+  settingsOf: (log: Log) => CleanupSettings | undefined
+  retentionCheckIntervalMs: number
+  compactionIntervalMs: number
+  /** Memory for the keys of one compaction. */
+  mapBytesMax: number
+  /** Idempotent producers that wrote nothing for this long are forgotten. */
+  producerIdExpirationMs: number
+}
+
+/** A look at all logs costs something; `compactionIntervalMs` may be 0. */
+const intervalMsMin = 100
+/** Logs whose start is moved together, so that they share a checkpoint. */
+const retentionsAtOnceMax = 256
+
+/** Deletes and compacts old records in the background: one thing at a time, in short turns of the event loop. */
+export class Cleaner {
+  readonly #options: CleanerOptions
+  readonly #pace: CleanerPace
+  #timer: Timer | undefined
+  #running: Promise<void> | undefined
+  #stopped = false
+  #retentionDueMs = 0
+  #compactionDueMs = 0
+
+  constructor(options: CleanerOptions) {
+    this.#options = options
+    this.#pace = new CleanerPace(options.clock)
+  }
+
+  start(): void {
+    const nowMs = this.#options.clock.monotonicMs()
+    this.#retentionDueMs = nowMs + this.#retentionIntervalMs
+    this.#compactionDueMs = nowMs + this.#compactionIntervalMs
+    this.#arm()
+  }
+
+  /** Resolves when nothing runs any more. A compaction under way is given up. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    this.#timer?.cancel()
+    this.#pace.stop()
+    await this.#running
+  }
+
+  /** Looks at all logs once for segments and producers past their time. Not to be called while the cleaner runs. */
+  async retain(): Promise<void> {
+    const { store, clock, settingsOf, producerIdExpirationMs } = this.#options
+    this.#pace.continue()
+    let pending: Promise<void>[] = []
+    for (const log of store.logs()) {
+      const settings = settingsOf(log)
+      if (settings === undefined || log.damage !== undefined) continue
+      log.producers.expireBefore(clock.nowMs() - producerIdExpirationMs)
+      pending.push(this.#retainLog(log, settings))
+      if (pending.length >= retentionsAtOnceMax) {
+        await Promise.all(pending)
+        pending = []
+      }
+      if (this.#pace.isDue) {
+        await Promise.all(pending)
+        pending = []
+        await this.#pace.turn()
+      }
+    }
+    await Promise.all(pending)
+  }
+
+  /** Compacts all logs that are due, the one with the most to gain first. Not to be called while the cleaner runs. */
+  async compact(): Promise<void> {
+    this.#pace.continue()
+    await Promise.resolve()
+  }
+
+  async #retainLog(log: Log, settings: RetentionSettings): Promise<void> {
+    const { store, clock, logger } = this.#options
+    try {
+      const count = await applyRetention(store, log, settings, clock.nowMs())
+      if (count > 0) logger.info('old segments deleted', { log: log.name, count, startOffset: log.startOffset })
+    } catch (error) {
+      logger.warn('retention failed, it is tried again', { log: log.name, error: String(error) })
+    }
+  }
+
+  get #retentionIntervalMs(): number {
+    return Math.max(this.#options.retentionCheckIntervalMs, intervalMsMin)
+  }
+
+  get #compactionIntervalMs(): number {
+    return Math.max(this.#options.compactionIntervalMs, intervalMsMin)
+  }
+
+  #arm(): void {
+    if (this.#stopped) return
+    const { clock } = this.#options
+    const dueMs = Math.min(this.#retentionDueMs, this.#compactionDueMs)
+    this.#timer = clock.startTimer(Math.max(dueMs - clock.monotonicMs(), 0), () => {
+      this.#running = this.#tick().finally(() => {
+        this.#running = undefined
+        this.#arm()
+      })
+    })
+  }
+
+  async #tick(): Promise<void> {
+    const { clock, logger } = this.#options
+    try {
+      if (clock.monotonicMs() >= this.#retentionDueMs) {
+        await this.retain()
+        this.#retentionDueMs = clock.monotonicMs() + this.#retentionIntervalMs
+      }
+      if (clock.monotonicMs() >= this.#compactionDueMs) {
+        await this.compact()
+        this.#compactionDueMs = clock.monotonicMs() + this.#compactionIntervalMs
+      }
+    } catch (error) {
+      if (!(error instanceof CleanerStopped)) logger.error('the cleaner failed', { error: String(error) })
+    }
+  }
+}
