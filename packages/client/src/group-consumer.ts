@@ -97,9 +97,13 @@ export class GroupConsumer {
     }
   }
 
-  /** Commits everything handed out and leaves the group. */
-  async close(): Promise<void> {
+  /**
+   * Commits what was handed out and leaves the group.
+   * @param processed how many of the records handed out last were processed, if not all
+   */
+  async close(processed = this.#handedOut.length): Promise<void> {
     clearInterval(this.#heartbeats)
+    this.#handedOut = this.#handedOut.slice(0, processed)
     this.#settle()
     await this.commit()
     const membership = this.#membership

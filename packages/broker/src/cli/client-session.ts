@@ -1,0 +1,38 @@
+import { Cluster } from '@polylog/client'
+import type { CommandContext } from './command.ts'
+import { CommandError } from './exit-code.ts'
+
+const brokerDefault = '127.0.0.1:9092'
+
+/** The broker that the flags, or the environment, name. */
+export function brokerOf({ arguments: given, environment }: CommandContext): string {
+  return given.text('broker') ?? environment['POLYLOG_BROKER'] ?? brokerDefault
+}
+
+/** Connects as the flags say, runs the body, and closes whatever happens. */
+export async function withCluster<T>(context: CommandContext, body: (cluster: Cluster) => Promise<T>): Promise<T> {
+  await using cluster = new Cluster({ brokers: brokerOf(context), clientId: 'polylog-cli' })
+  return await body(cluster)
+}
+
+/** Prints a value as one line of JSON. */
+export async function printJson({ terminal }: CommandContext, value: unknown): Promise<void> {
+  await terminal.print(`${JSON.stringify(value)}\n`)
+}
+
+/**
+ * Asks a person whether to go on; a script must say `--yes`.
+ * @throws CommandError if the answer is no
+ */
+export async function confirm(context: CommandContext, question: string): Promise<void> {
+  if (context.arguments.has('yes')) return
+  if (!context.stdin.isTerminal || !context.terminal.isInteractive) {
+    throw new CommandError(`${question} This cannot be undone; add --yes to do it without being asked`)
+  }
+  context.terminal.draw(`${question} This cannot be undone. Type "yes" to go on: `)
+  for await (const bytes of context.stdin.bytes()) {
+    if (Buffer.from(bytes).toString().trim().toLowerCase() === 'yes') return
+    break
+  }
+  throw new CommandError('nothing was done')
+}

@@ -1,0 +1,51 @@
+import type { Command, CommandGroup } from './command.ts'
+
+/** How a command is found: its summary for the list, and where its code is, which is loaded only when it runs. */
+export interface CommandEntry {
+  summary: string
+  load(): Promise<Command | CommandGroup>
+}
+
+/** Every command, in the order of the help. To add one: write its file, add its line here. */
+export const commands: Readonly<Record<string, CommandEntry>> = {
+  start: {
+    summary: 'Start a broker.',
+    load: async () => (await import('./start-command.ts')).startCommand,
+  },
+  topic: {
+    summary: 'Create, list, describe, change and delete topics.',
+    load: async () => (await import('./topic-command.ts')).topicCommands,
+  },
+  produce: {
+    summary: 'Send lines of stdin as records.',
+    load: async () => (await import('./produce-command.ts')).produceCommand,
+  },
+  consume: {
+    summary: 'Print records of a topic.',
+    load: async () => (await import('./consume-command.ts')).consumeCommand,
+  },
+  group: {
+    summary: 'List and describe consumer groups, move their offsets, delete them.',
+    load: async () => (await import('./group-command.ts')).groupCommands,
+  },
+  bench: {
+    summary: 'Measure how fast a broker stores and delivers.',
+    load: async () => (await import('./bench-command.ts')).benchCommand,
+  },
+  doctor: {
+    summary: 'Check this machine and a broker, and explain what is wrong.',
+    load: async () => (await import('./doctor-command.ts')).doctorCommand,
+  },
+  completion: {
+    summary: 'Print a script that completes commands in your shell.',
+    load: async () => (await import('./completion-command.ts')).completionCommand,
+  },
+  help: {
+    summary: 'Explain commands, settings and exit codes.',
+    load: async () => (await import('./help-command.ts')).helpCommand,
+  },
+}
+
+export function isGroup(loaded: Command | CommandGroup): loaded is CommandGroup {
+  return 'verbs' in loaded
+}
