@@ -10,6 +10,8 @@ export class AnswerQueue {
   /** Requests in the queue, and the sum of their sizes. */
   count = 0
   bytes = 0
+  /** Bytes of answers that are done and not taken yet. */
+  answerBytes = 0
 
   push(context: RequestContext): void {
     if (this.tail === undefined) this.head = context
@@ -17,6 +19,11 @@ export class AnswerQueue {
     this.tail = context
     this.count++
     this.bytes += context.bytes
+  }
+
+  /** For a request in the queue that has become done. */
+  answered(context: RequestContext): void {
+    this.answerBytes += context.responseBytes
   }
 
   /** Takes the first request if it is done. */
@@ -28,6 +35,7 @@ export class AnswerQueue {
     head.next = undefined
     this.count--
     this.bytes -= head.bytes
+    this.answerBytes -= head.responseBytes
     return head
   }
 
@@ -38,6 +46,7 @@ export class AnswerQueue {
     this.tail = undefined
     this.count = 0
     this.bytes = 0
+    this.answerBytes = 0
     while (context !== undefined) {
       const { next } = context
       visit(context)

@@ -80,6 +80,8 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
 
   received(count: number): void {
     this.lastReceivedMs = this.services.host.clock.monotonicMs()
+    // What other connections do may have filled the memory for requests since the last look.
+    if (!this.mayTakeRequest()) this.assembler.stop()
     this.assembler.received(count)
     this.proceed()
   }
@@ -123,6 +125,7 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
 
   answered(context: RequestContext): void {
     if (this.barrier === context) this.barrier = undefined
+    this.queue.answered(context)
     this.shared.turnEnd.add(this)
   }
 
@@ -200,12 +203,15 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
   }
 
   private mayTakeRequest(): boolean {
+    const { config } = this.services
     return (
       this.barrier === undefined &&
       !this.outputFull &&
       !this.finishing &&
       this.queue.count < kafkaLimits.inFlightRequestCountMax &&
       this.queue.bytes < kafkaLimits.inFlightBytesMax &&
+      // Many fetches may be answered out of memory within one turn, before the socket can show that it is full.
+      this.queue.answerBytes <= config.connectionOutputPauseBytes &&
       this.shared.requestMemory.hasRoomFor(this)
     )
   }

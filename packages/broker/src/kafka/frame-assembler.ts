@@ -84,6 +84,11 @@ export class FrameAssembler {
     if (at < count && !this.closed) this.keep(this.shared, at, count)
   }
 
+  /** Hands out no more frames until `resume`, except a large one that is already on its way. */
+  stop(): void {
+    this.stopped = true
+  }
+
   /** Goes on with what was held. */
   resume(): void {
     if (!this.stopped || this.closed) return

@@ -40,6 +40,8 @@ export class RequestContext {
   done = false
   /** Undefined with `done` means that nothing is sent. */
   response: unknown = undefined
+  /** Bytes that the response refers to: a lower bound of its size. */
+  responseBytes = 0
   /** To be called when the bytes of the response are not needed any more, whether they were sent or not. */
   release: (() => void) | undefined = undefined
   private wake: ((reason: WakeReason) => void) | undefined = undefined
@@ -69,8 +71,11 @@ export class RequestContext {
     return this.client.services
   }
 
-  /** Answers. `release` is called when the memory that the response refers to has been sent or is not needed after all. */
-  answer(response: unknown, release?: () => void): void {
+  /**
+   * Answers. `release` is called when the memory that the response refers to, `bytes` in all, has been sent or is not
+   * needed after all.
+   */
+  answer(response: unknown, release?: () => void, bytes = 0): void {
     if (this.done || this.cancelled) {
       release?.()
       return
@@ -78,6 +83,7 @@ export class RequestContext {
     this.done = true
     this.response = response
     this.release = release
+    this.responseBytes = bytes
     this.wake = undefined
     this.client.answered(this)
   }

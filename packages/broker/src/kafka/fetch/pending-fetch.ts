@@ -108,7 +108,7 @@ export class PendingFetch {
         void reading.then(() => this.readFrom(at + 1))
         return
       }
-      this.context.answer(this.answer.finish(), this.reads.length === 0 ? undefined : () => this.release())
+      this.context.answer(this.answer.finish(), () => this.release(), this.bytesRead)
     } catch (error) {
       this.release()
       this.context.abort(describeFailure(error, this.context).message)

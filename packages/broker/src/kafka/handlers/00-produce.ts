@@ -101,7 +101,8 @@ class PendingProduce implements Expiring {
     const partition = findPartition(context.services.topics, name, data.index)
     if (typeof partition === 'string') {
       this.refuse(answer, fault(partition))
-      if (partition === 'not-leader' && context.apiVersion >= leaderHintSince) answer.currentLeader = findLeader(context.services.topics, name, data.index)
+      if (partition === 'not-leader' && context.apiVersion >= leaderHintSince)
+        answer.currentLeader = findLeader(context.services.topics, name, data.index)
       return
     }
     const { records } = data

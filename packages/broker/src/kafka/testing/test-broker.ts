@@ -39,7 +39,7 @@ export class TestBroker {
       logger,
       topics: this.topics,
     })
-    const settings = completeSettings({ ...given, dataDirectory: '/tmp' })
+    const settings = { ...completeSettings({ dataDirectory: '/tmp' }), ...given }
     let producerId = 1000
     this.listener = new KafkaListener({
       host: this.host,
@@ -47,7 +47,7 @@ export class TestBroker {
       groups: this.groups,
       producerIds: { next: async () => producerId++ },
       brokerSettings: { describe: () => describeBrokerConfigs(settings) },
-      config: { ...settings, ...given, clusterId: 'test-cluster' },
+      config: { ...settings, clusterId: 'test-cluster' },
       logger,
       metrics: silentKafkaMetrics,
     })

@@ -14,11 +14,11 @@ export class TestClient implements Receiver {
   readonly answered: number[] = []
   /** Resolves when the broker has closed the connection. */
   readonly closedByBroker: Promise<void>
-  /** While set, nothing is read. */
   private readonly connection: Connection
   private readonly target = Buffer.alloc(64 * 1024)
   private readonly waiting = new Map<number, Waiting>()
-  private input = Buffer.alloc(0)
+  private readonly pieces: Buffer[] = []
+  private piecesBytes = 0
   private correlationId = 0
   private isClosed = false
   private closedCallback: () => void = () => {}
@@ -89,15 +89,13 @@ export class TestClient implements Receiver {
   }
 
   received(count: number): void {
-    this.input = Buffer.concat([this.input, this.target.subarray(0, count)])
-    while (this.input.length >= 4 && this.input.length >= 4 + this.input.readInt32BE(0)) {
-      const end = 4 + this.input.readInt32BE(0)
-      const body = Buffer.from(this.input.subarray(4, end))
-      this.input = this.input.subarray(end)
-      const correlationId = body.readInt32BE(0)
-      this.answered.push(correlationId)
-      this.waiting.get(correlationId)?.resolve(body)
-      this.waiting.delete(correlationId)
+    this.pieces.push(Buffer.from(this.target.subarray(0, count)))
+    this.piecesBytes += count
+    for (let size = this.frameSize(); size <= this.piecesBytes; size = this.frameSize()) {
+      const input = this.pieces.length === 1 ? this.pieces[0]! : Buffer.concat(this.pieces)
+      this.pieces.splice(0, this.pieces.length, input.subarray(size))
+      this.piecesBytes -= size
+      this.take(input.subarray(4, size))
     }
   }
 
@@ -110,6 +108,20 @@ export class TestClient implements Receiver {
     for (const { reject } of this.waiting.values()) reject(error ?? new Error('the broker closed the connection'))
     this.waiting.clear()
     this.closedCallback()
+  }
+
+  /** Bytes of the frame that comes next, with its size field; infinity while that is not known. */
+  private frameSize(): number {
+    if (this.piecesBytes < 4) return Number.POSITIVE_INFINITY
+    if (this.pieces[0]!.length < 4) this.pieces.splice(0, this.pieces.length, Buffer.concat(this.pieces))
+    return 4 + this.pieces[0]!.readInt32BE(0)
+  }
+
+  private take(body: Buffer): void {
+    const correlationId = body.readInt32BE(0)
+    this.answered.push(correlationId)
+    this.waiting.get(correlationId)?.resolve(body)
+    this.waiting.delete(correlationId)
   }
 }
 
