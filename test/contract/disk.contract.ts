@@ -254,6 +254,14 @@ function describeNames(make: () => DiskSubject): void {
     assert.throws(() => disk.rename(`${folder}/to`, `${folder}/to/x`), DiskError)
   })
 
+  it('discards a file by the time the promise is kept, and what is not there', async () => {
+    const { disk, folder, settle } = make()
+    disk.open(`${folder}/a`, 'create').close()
+    await settle(disk.discard(`${folder}/a`))
+    await settle(disk.discard(`${folder}/a`))
+    assert.deepEqual(disk.list(folder), [])
+  })
+
   it('removes files and whole folders, and what is not there', () => {
     const { disk, folder } = make()
     disk.makeDirectory(`${folder}/a/b`)

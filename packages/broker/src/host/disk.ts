@@ -27,6 +27,9 @@ export interface Disk {
   /** Removes a file. Harmless when it is missing. */
   remove(path: string): void
 
+  /** The same on the thread pool: freeing the blocks of a large file takes milliseconds. Rejects with DiskError. */
+  discard(path: string): Promise<void>
+
   /** Removes a folder with all it holds. Harmless when it is missing. */
   removeDirectory(path: string): void
 

@@ -45,6 +45,10 @@ export class MemoryDisk implements Disk {
     this.#tree.remove(path)
   }
 
+  async discard(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   removeDirectory(path: string): void {
     this.#tree.removeDirectory(path)
   }

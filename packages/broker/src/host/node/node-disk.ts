@@ -9,6 +9,7 @@ import {
   rmSync,
   statfsSync,
   statSync,
+  unlink,
   unlinkSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
@@ -52,6 +53,15 @@ export class NodeDisk implements Disk {
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw diskErrorOf(error, path)
     }
+  }
+
+  discard(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      unlink(path, (error) => {
+        if (error === null || error.code === 'ENOENT') resolve()
+        else reject(diskErrorOf(error, path) as Error)
+      })
+    })
   }
 
   removeDirectory(path: string): void {

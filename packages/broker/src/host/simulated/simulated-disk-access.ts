@@ -41,6 +41,10 @@ export class SimulatedDiskAccess implements Disk {
     this.#device().tree.remove(path)
   }
 
+  async discard(path: string): Promise<void> {
+    this.remove(path)
+  }
+
   removeDirectory(path: string): void {
     this.#device().tree.removeDirectory(path)
   }
