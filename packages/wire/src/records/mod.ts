@@ -1,0 +1,7 @@
+export type { Compression } from './compression.ts'
+export { compress, compressionNames, compressionOf, decompress, loadCodec } from './compression.ts'
+export { crc32cTables } from './crc32c.ts'
+export { RecordCursor } from './record-cursor.ts'
+export type { RecordErrorKind } from './record-error.ts'
+export { RecordError } from './record-error.ts'
+export { putVarint, varintSize } from './varint.ts'
