@@ -32,6 +32,10 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Measure how fast a broker stores and delivers.',
     load: async () => (await import('./bench-command.ts')).benchCommand,
   },
+  inspect: {
+    summary: 'Explain a data folder offline and verify it.',
+    load: async () => (await import('./inspect-command.ts')).inspectCommand,
+  },
   doctor: {
     summary: 'Check this machine and a broker, and explain what is wrong.',
     load: async () => (await import('./doctor-command.ts')).doctorCommand,

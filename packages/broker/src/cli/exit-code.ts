@@ -25,6 +25,8 @@ const expectedNames = new Set([
   'NetworkError',
   'DiskError',
   'MetadataError',
+  'JournalDamageError',
+  'CheckpointDamageError',
 ])
 
 export function isExpected(error: unknown): error is Error {

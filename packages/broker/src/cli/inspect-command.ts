@@ -1,0 +1,71 @@
+import { resolve } from 'node:path'
+import { createNodeHost } from '../host/node/node-host.ts'
+import { inspectDirectory } from '../inspect/inspect.ts'
+import type { InspectReport } from '../inspect/inspect.ts'
+import { printJson } from './client-session.ts'
+import type { Command, CommandContext } from './command.ts'
+import { jsonFlag } from './command.ts'
+import { exitCodes } from './exit-code.ts'
+import { Progress } from './progress.ts'
+import { formatBytes, formatCount, formatTable } from './table.ts'
+
+export const inspectCommand: Command = {
+  summary: 'Explain a data folder whose broker is stopped, and verify every checksum in it. Changes nothing.',
+  usage: '[DIR] [--all]',
+  examples: [
+    ['polylog inspect', 'the data in ./polylog-data'],
+    ['polylog inspect /var/lib/polylog --json', 'for programs: exit code 1 if anything is wrong'],
+  ],
+  flags: {
+    all: { type: 'boolean', documentation: 'Show empty partitions and topics of the broker itself too.' },
+    ...jsonFlag,
+  },
+  words: [0, 1],
+  run: async (context) => {
+    const directory = resolve(context.arguments.words[0] ?? './polylog-data')
+    const progress = new Progress(context.terminal, 'verifying', { unit: 'bytes' })
+    const { disk } = createNodeHost()
+    const report = await inspectDirectory(disk, directory, (done) => progress.update(done))
+    progress.end()
+    if (context.arguments.has('json')) await printJson(context, report)
+    else await context.terminal.print(textOf(context, report))
+    return report.problems.length === 0 ? exitCodes.ok : exitCodes.failed
+  },
+}
+
+function textOf(context: CommandContext, report: InspectReport): string {
+  const { identity, journal } = report
+  const shown = report.logs.filter(
+    (log) => context.arguments.has('all') || (log.endOffset > 0 && !log.topic.startsWith('__')),
+  )
+  const head = [
+    `${report.directory}: broker ${identity.brokerId} of cluster ${identity.clusterId}`,
+    report.cleanlyStopped ? 'stopped cleanly' : 'not stopped cleanly: the next start will recover it',
+    `journal: ${formatCount(journal.files)} file(s), ${formatCount(journal.entries)} entries`,
+  ]
+  const columns = [
+    { title: 'topic' },
+    { title: 'partition', align: 'right' as const },
+    { title: 'start', align: 'right' as const },
+    { title: 'end', align: 'right' as const },
+    { title: 'segments', align: 'right' as const },
+    { title: 'size', align: 'right' as const },
+    { title: 'only in journal', align: 'right' as const },
+  ]
+  const rows = shown.map((log) => [
+    log.topic,
+    String(log.partition),
+    String(log.startOffset),
+    String(log.endOffset),
+    String(log.segments),
+    formatBytes(log.bytes),
+    formatCount(log.journaledRecords),
+  ])
+  const table = rows.length === 0 ? 'No records in topics of users.\n' : formatTable(columns, rows)
+  const remarks = report.remarks.map((remark) => `note: ${remark}\n`).join('')
+  const verdict =
+    report.problems.length === 0
+      ? 'Everything that has a checksum is intact.\n'
+      : report.problems.map((problem) => `DAMAGED: ${problem}\n`).join('')
+  return `${head.join('\n')}\n\n${table}\n${remarks}${verdict}`
+}
