@@ -124,7 +124,8 @@ export class Shards {
     this.#active.set(partition, shard)
     for (const group of shard.groups.values()) shrinkLoaded(context, shard, group)
     this.#malformedRecordCount += stored.malformedCount
-    const level = stored.malformedCount > 0 ? 'warn' : 'info'
+    // Most of the partitions of a small broker hold nothing, and a start should not say so fifty times.
+    const level = stored.malformedCount > 0 ? 'warn' : shard.groups.size > 0 ? 'info' : 'debug'
     context.logger[level]('group partition loaded', {
       partition,
       groupCount: shard.groups.size,
