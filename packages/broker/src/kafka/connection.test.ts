@@ -225,6 +225,30 @@ describe('failures inside', () => {
     assert.equal((await bystander.call(apis[18], 0, {})).errorCode, 0)
   })
 
+  test('an exception while a fetch waits ends that connection only', async () => {
+    const partition = await broker.makeTopic('orders')
+    client.post(apis[1], 11, fetchRequest('orders'))
+    await until(() => partition.listenerCount === 1)
+    partition.readableBytes = () => {
+      throw new TypeError('boom')
+    }
+    await bystander.call(apis[0], 9, produceRequest('orders'))
+    await client.closedByBroker
+    assert.equal(partition.listenerCount, 0)
+    assert.equal(broker.errors().length, 1)
+  })
+
+  test('a read that fails late is an error of its partition', async () => {
+    const partition = await broker.makeTopic('orders')
+    partition.read = () => Promise.reject(new BrokerError('storage'))
+    const answer = await client.call(apis[1], 11, fetchRequest('orders', { maxWaitMs: 0 }))
+    assert.equal(answer.responses[0]!.partitions[0]!.errorCode, 56)
+    partition.read = () => Promise.reject(new TypeError('boom'))
+    const worse = await client.call(apis[1], 11, fetchRequest('orders', { maxWaitMs: 0 }))
+    assert.equal(worse.responses[0]!.partitions[0]!.errorCode, -1)
+    assert.equal(broker.errors().length, 1)
+  })
+
   test('an expected failure of a whole request is answered with its code', async () => {
     broker.groups.join = () => Promise.reject(new BrokerError('storage'))
     const answer = await client.call(apis[11], 5, { groupId: 'g', protocolType: 'consumer' })

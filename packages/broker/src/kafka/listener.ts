@@ -15,6 +15,9 @@ import { TurnEnd } from './turn-end.ts'
 /** One read of a busy socket returns up to this much. */
 const receiveBufferBytes = 256 * 1024
 
+/** Answers of one turn that fit into one slab go out as one piece; those that do not cost a second one. */
+const answerSlabBytes = 64 * 1024
+
 /** How often idle connections are looked for, at most and at least. */
 const sweepIntervalMsMin = 250
 const sweepIntervalMsMax = 30_000
@@ -53,7 +56,7 @@ export class KafkaListener {
       turnEnd,
       requestMemory: new RequestMemory(config.requestMemoryBytes, turnEnd),
       receiveBuffer: Buffer.allocUnsafeSlow(receiveBufferBytes),
-      writer: new Writer(),
+      writer: new Writer(answerSlabBytes),
       forget: (connection) => this.forget(connection),
     }
   }

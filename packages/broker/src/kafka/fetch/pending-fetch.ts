@@ -85,8 +85,18 @@ export class PendingFetch {
     this.checkPending = true
     this.context.services.host.clock.endOfTurn(() => {
       this.checkPending = false
-      if (this.isWaiting && this.hasEnough()) this.stopWaiting(true)
+      if (this.isWaiting) this.check()
     })
+  }
+
+  /** Runs outside of any request, so nothing but this request may suffer from what goes wrong here. */
+  private check(): void {
+    try {
+      if (this.hasEnough()) this.stopWaiting(true)
+    } catch (error) {
+      this.stopWaiting(false)
+      this.abort(error)
+    }
   }
 
   private stopWaiting(thenRead: boolean): void {
@@ -110,9 +120,13 @@ export class PendingFetch {
       }
       this.context.answer(this.answer.finish(), () => this.release(), this.bytesRead)
     } catch (error) {
-      this.release()
-      this.context.abort(describeFailure(error, this.context).message)
+      this.abort(error)
     }
+  }
+
+  private abort(error: unknown): void {
+    this.release()
+    this.context.abort(describeFailure(error, this.context).message)
   }
 
   private readOne(entry: FetchEntry): Promise<void> | undefined {
@@ -149,10 +163,7 @@ export class PendingFetch {
     try {
       const result = partition.read({ offset, bytesMax, atLeastOne, isolation })
       if (result instanceof Promise) {
-        return result.then(
-          (read) => this.take(entry, read),
-          (error: unknown) => this.fail(entry, error),
-        )
+        return result.then((read) => this.take(entry, read)).catch((error: unknown) => this.fail(entry, error))
       }
       this.take(entry, result)
     } catch (error) {
