@@ -18,9 +18,18 @@ let isStdinOpen = false
 
 const interruption = new AbortController()
 
+/** A second signal sooner than this is the first one told twice: Ctrl-C reaches the process group, and npm passes it on. */
+const echoMs = 300
+
+let interruptedMs = 0
+
 function interrupt(): void {
-  // The second signal means "now": a stop that hangs must not need kill -9.
-  if (interruption.signal.aborted) process.exit(1)
+  if (interruption.signal.aborted) {
+    // The second signal means "now": a stop that hangs must not need kill -9.
+    if (performance.now() - interruptedMs > echoMs) process.exit(1)
+    return
+  }
+  interruptedMs = performance.now()
   const isAwaited = getEventListeners(interruption.signal, 'abort').length > 0
   interruption.abort()
   // A command that has nothing to put in order ends like any interrupted program.

@@ -36,7 +36,8 @@ export class Arguments {
       if (token.kind !== 'option') continue
       const flag = flags[token.name]
       if (flag === undefined) {
-        throw new UsageError(`unknown flag ${token.rawName}${suggestionFor(token.name, Object.keys(flags))}`)
+        const known = Object.keys(flags).map((name) => `--${name}`)
+        throw new UsageError(`unknown flag ${token.rawName}${suggestionFor(token.rawName, known)}`)
       }
       if (flag.type === 'boolean' && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`)
       // `--data --json` is a forgotten value; one that does start with dashes may follow an equals sign.
@@ -48,7 +49,7 @@ export class Arguments {
       if (given.length > 0 && flag.multiple !== true) throw new UsageError(`${token.rawName} is given twice`)
       values.set(token.name, [...given, token.value ?? true])
     }
-    if (positionals.length < least) throw new UsageError(`something is missing; usage: ${usage}`)
+    if (positionals.length < least) throw new UsageError(`a word is missing; usage: ${usage}`)
     if (positionals.length > most) throw new UsageError(`"${positionals[most]}" is one word too many; usage: ${usage}`)
     return new Arguments(positionals, values)
   }

@@ -89,7 +89,7 @@ async function produce(context: CommandContext, cluster: Cluster): Promise<numbe
     for (const record of records) waiting.push(record)
     waitingBytes += bytes
     progress.update(progress.done + bytes)
-    if (sending === undefined) {
+    if (sending === undefined && waiting.length > 0) {
       sending = sendAll()
       sending.catch(failure.reject)
     }

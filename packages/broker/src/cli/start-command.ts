@@ -84,7 +84,7 @@ export async function serve(context: CommandContext, startBroker: StartBroker): 
   const logger = loggerFor(context, settings)
   for (const warning of warnings) logger.warn('setting ignored', { reason: warning })
   const broker = await startBroker(settings, logger).catch((error: unknown) => {
-    throw withAdvice(error, settings)
+    throw withAdvice(error)
   })
   // The signal may have come while the broker started; then nothing is announced.
   if (!context.interrupted.aborted) {
@@ -176,12 +176,11 @@ async function stopInTime(broker: RunningBroker, timeoutMs: number, logger: Logg
 }
 
 /** Adds what to do to failures that users meet at a start. */
-function withAdvice(error: unknown, settings: BrokerSettings): unknown {
+function withAdvice(error: unknown): unknown {
   if (!(error instanceof Error) || !('kind' in error)) return error
-  const kafka = formatAddress(settings.kafkaAddress)
   const advice: Readonly<Record<string, string>> = {
     'in-use': `stop what uses it or choose another address (--kafka, --http; port 0 is any free one)`,
-    'unknown-host': `this machine has no such address; --kafka ${kafka} must name one of its own`,
+    'unknown-host': 'name an address of this machine with --kafka and --http',
     locked: 'stop it first or choose another folder with --data',
     denied: 'choose what this user may use with --data, --kafka or --http',
     'read-only': 'choose another folder with --data',
