@@ -184,20 +184,11 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
     }
     const request = isKnown ? decode(api.request, apiVersion, reader) : undefined
     const version = isKnown ? apiVersion : 0
-    const context = new RequestContext(
-      this,
-      handler,
-      version,
-      correlationId,
-      clientId,
-      bytes,
-      owned,
-      this.lastReceivedMs,
-    )
+    const context = new RequestContext(this, api, version, correlationId, clientId, bytes, owned, this.lastReceivedMs)
     this.queue.push(context)
     this.shared.requestMemory.take(bytes)
     services.metrics.requestReceived(apiKey, bytes)
-    if (isKnown) serve(request, context)
+    if (isKnown) serve(handler, request, context)
     else context.answer(handler.handleUnknownVersion!(context))
     if (!context.done && handler.overlaps !== true) this.barrier = context
   }
@@ -246,7 +237,7 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
 
   /** An answer that cannot be encoded is a bug. The client must not wait for ever, nor get the next answer for this one. */
   private encode(context: RequestContext): boolean {
-    const { api } = context.handler
+    const { api } = context
     try {
       encodeResponse(api, context.apiVersion, context.correlationId, context.response, this.shared.writer)
       return true
@@ -270,7 +261,7 @@ export class KafkaConnection implements Receiver, FrameSink, Client, Flushable {
   /** Accounts for a request that has left the queue. */
   private leave(context: RequestContext, nowMs: number): void {
     this.shared.requestMemory.give(context.bytes)
-    this.services.metrics.requestFinished(context.handler.api.key, nowMs - context.receivedAtMs)
+    this.services.metrics.requestFinished(context.api.key, nowMs - context.receivedAtMs)
   }
 
   private breakProtocol(event: string, fields: LogFields): void {

@@ -190,14 +190,6 @@ describe('offsets', () => {
     assert.deepEqual([answer.errorCode, answer.topics[0]!.partitions[0]!.errorCode], [0, 0])
     assert.equal((await client.call(apis[47], 0, { groupId: 'nobody', topics })).errorCode, 69)
   })
-
-  test('deleting a topic forgets what was committed for it', async () => {
-    await broker.makeTopic('orders')
-    await client.call(apis[8], 8, commitRequest({ name: 'orders' }))
-    await client.call(apis[20], 5, { topicNames: ['orders'] })
-    const answer = await client.call(apis[9], 7, { groupId: 'g', topics: null })
-    assert.deepEqual(answer.topics, [])
-  })
 })
 
 describe('administration', () => {

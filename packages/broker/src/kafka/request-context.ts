@@ -1,5 +1,5 @@
+import type { Api } from '@polylog/wire'
 import type { Address } from '../host/network.ts'
-import type { Handler } from './handler.ts'
 import type { Services } from './services.ts'
 
 /** What a request needs of the connection that it came on. */
@@ -23,7 +23,7 @@ export type WakeReason = 'closed' | 'stopping'
  */
 export class RequestContext {
   readonly client: Client
-  readonly handler: Handler
+  readonly api: Api
   readonly apiVersion: number
   readonly correlationId: number
   readonly clientId: string | null
@@ -49,7 +49,7 @@ export class RequestContext {
 
   constructor(
     client: Client,
-    handler: Handler,
+    api: Api,
     apiVersion: number,
     correlationId: number,
     clientId: string | null,
@@ -58,7 +58,7 @@ export class RequestContext {
     receivedAtMs: number,
   ) {
     this.client = client
-    this.handler = handler
+    this.api = api
     this.apiVersion = apiVersion
     this.correlationId = correlationId
     this.clientId = clientId

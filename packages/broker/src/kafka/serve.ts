@@ -1,27 +1,27 @@
 import { BrokerError } from '../errors/errors.ts'
 import { kafkaErrorCode } from './error-codes.ts'
+import type { Handler } from './handler.ts'
 import type { RequestContext } from './request-context.ts'
 
 const unknownServerError = -1
 
 /** Lets the handler work, and sees to it that the request is answered whatever happens in there. Never throws. */
-export function serve(request: unknown, context: RequestContext): void {
+export function serve(handler: Handler, request: unknown, context: RequestContext): void {
   try {
-    const result = context.handler.handle(request, context)
+    const result = handler.handle(request, context)
     if (result instanceof Promise) {
       result.then(
         (response) => context.answer(response),
-        (error: unknown) => refuse(error, request, context),
+        (error: unknown) => refuse(handler, error, request, context),
       )
     } else if (result !== undefined) context.answer(result)
   } catch (error) {
-    refuse(error, request, context)
+    refuse(handler, error, request, context)
   }
 }
 
 /** Answers a request that failed as a whole. */
-function refuse(error: unknown, request: unknown, context: RequestContext): void {
-  const { handler } = context
+function refuse(handler: Handler, error: unknown, request: unknown, context: RequestContext): void {
   const { errorCode, message } = describeFailure(error, context)
   if (handler.refuse === undefined) {
     context.abort(`${handler.api.name} failed: ${message}`)
@@ -47,7 +47,7 @@ export interface Failure {
  */
 export function describeFailure(error: unknown, context: RequestContext): Failure {
   const { logger, metrics } = context.services
-  const { api } = context.handler
+  const { api } = context
   const isExpected = error instanceof BrokerError
   const errorCode = isExpected ? kafkaErrorCode(error.code) : unknownServerError
   metrics.errorAnswered(api.key, errorCode)

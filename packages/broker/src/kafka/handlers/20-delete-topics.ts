@@ -12,7 +12,7 @@ type TopicAnswer = NonNullable<InferInput<typeof DeleteTopicsResponse>['response
 
 const statesSince = 6
 
-/** Deletes topics by name or, from version 6 on, by id, and what groups have committed for them. */
+/** Deletes topics by name or, from version 6 on, by id. */
 export const deleteTopics = defineHandler({
   api: apis[20],
 
@@ -29,7 +29,6 @@ export const deleteTopics = defineHandler({
         const name = checkedName(topic, duplicates, context)
         const { id } = context.services.topics.find(name) ?? { id: topic.topicId }
         await context.services.topics.delete(name)
-        await context.services.groups.onTopicDeleted(name)
         return { name, topicId: id, errorCode: 0, errorMessage: null }
       },
       ({ name, topicId }, { errorCode, message }) => ({ name, topicId, errorCode, errorMessage: message }),
