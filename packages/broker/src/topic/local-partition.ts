@@ -1,7 +1,7 @@
 import type { Clock } from '../host/clock.ts'
 import { DiskError } from '../host/disk.ts'
 import { BrokerError } from '../errors/errors.ts'
-import { LogDamageError } from '../log/cold-read.ts'
+import { LogDamageError } from '../log/log-damage.ts'
 import type { Log, LogRead } from '../log/log.ts'
 import type { LogStore } from '../log/store.ts'
 import { findByTimestamp, findMaxTimestamp } from '../log/time-search.ts'

@@ -19,22 +19,30 @@ export function checkSpec(spec: TopicSpec, around: SpecSurroundings): readonly (
   const nameFault = findTopicNameFault(spec.name)
   if (nameFault !== undefined) throw new BrokerError('invalid-topic-name', nameFault)
   checkCollision(spec.name, around.topics)
-  const { brokerId, partitionCountDefault, partitionCountMax } = around.settings
+  const { brokerId, partitionCountDefault } = around.settings
   const assignments = spec.assignments
     ? checkAssignments(spec.assignments, brokerId)
-    : Array.from({ length: spec.partitionCount === -1 ? partitionCountDefault : spec.partitionCount }, () => [brokerId])
-  if (assignments.length < 1) {
-    throw new BrokerError('invalid-partition-count', 'a topic has at least one partition')
-  }
+    : defaultAssignments(spec.partitionCount === -1 ? partitionCountDefault : spec.partitionCount, around)
   if (!spec.assignments && spec.replicationFactor !== -1 && spec.replicationFactor !== 1) {
     const detail = `replication factor ${spec.replicationFactor} was asked for, there is 1 broker`
     throw new BrokerError('invalid-replication-factor', detail)
   }
-  if (around.partitionCount + assignments.length > partitionCountMax) {
-    const detail = `this broker holds at most ${partitionCountMax} partitions and has ${around.partitionCount}`
-    throw new BrokerError('invalid-partition-count', detail)
-  }
+  checkCount(assignments.length, around)
   return assignments
+}
+
+/** Everything on the one broker there is; the count is checked before memory is spent on it. */
+function defaultAssignments(count: number, around: SpecSurroundings): readonly (readonly number[])[] {
+  checkCount(count, around)
+  return Array.from({ length: count }, () => [around.settings.brokerId])
+}
+
+function checkCount(count: number, around: SpecSurroundings): void {
+  const { partitionCountMax } = around.settings
+  if (count < 1) throw new BrokerError('invalid-partition-count', 'a topic has at least one partition')
+  if (around.partitionCount + count <= partitionCountMax) return
+  const detail = `this broker holds at most ${partitionCountMax} partitions and has ${around.partitionCount}`
+  throw new BrokerError('invalid-partition-count', detail)
 }
 
 function checkCollision(name: string, topics: ReadonlyMap<string, Topic>): void {
