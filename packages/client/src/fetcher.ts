@@ -136,7 +136,7 @@ export class Fetcher {
         }
         position.highWatermark = highWatermark
         if (bytes === null || bytes.length === 0) continue
-        const decoded = await decodeRecords(bytes, position, position.offset)
+        const decoded = decodeRecords(bytes, position, position.offset)
         position.offset = decoded.nextOffset
         for (const record of decoded.records) records.push(record)
         // So the partition that was served goes to the back of the queue.

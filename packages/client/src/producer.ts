@@ -1,11 +1,10 @@
 import { apis } from '@polylog/wire'
+import type { Compression } from '@polylog/wire/records'
 import { ClientError, refusal } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
 import { pause } from './cluster.ts'
 import { partitionOf } from './partitioner.ts'
 import { encodeBatch, recordBytesOf } from './records/batch.ts'
-import { loadCompression } from './records/compression.ts'
-import type { Compression } from './records/compression.ts'
 import type { OutgoingRecord } from './records/record.ts'
 import { bytesOf } from './records/record.ts'
 
@@ -77,7 +76,6 @@ export class Producer {
 
   async #send(topic: string, records: readonly OutgoingRecord[]): Promise<Delivered[]> {
     if (records.length === 0) return []
-    await loadCompression(this.#options.compression)
     const { partitions } = await this.#cluster.topic(topic, this.#options.createTopics)
     const groups = this.#partitioned(topic, records, partitions.length)
     const delivered = await Promise.all(

@@ -2,12 +2,24 @@
  * Kafka's record batch v2, the only form in which records travel and are stored. The header is described in
  * kafka.apache.org/documentation/#recordbatch; batch length counts from byte 12, the CRC covers byte 21 to the end.
  */
-import { compress, compressionNames, compressionOf, decompress, isLoaded, loadCompression } from './compression.ts'
-import type { Compression } from './compression.ts'
-import { crc32c } from './crc32c.ts'
+import {
+  RecordCursor,
+  RecordError,
+  compress,
+  compressionNames,
+  compressionOf,
+  crc32cTables as crc32c,
+  decompress,
+  putVarint,
+  varintSize,
+} from '@polylog/wire/records'
+import type { Compression } from '@polylog/wire/records'
+import { ClientError } from '../client-error.ts'
 import type { OutgoingRecord, ReceivedRecord, RecordHeader } from './record.ts'
 import { bytesOf } from './record.ts'
-import { RecordCursor, damaged, putVarint, varintSize } from './varint.ts'
+
+/** Most bytes a batch may open to; a peer must not be able to fill our memory with a few bytes of zeroes. */
+export const openedBytesMax = 64 * 1024 * 1024
 
 export const batchHeaderBytes = 61
 const lengthStart = 8
@@ -28,7 +40,7 @@ export const noProducer: ProducerMark = { producerId: -1, producerEpoch: -1, bas
 /**
  * Encodes records, at least one, as one batch.
  * @param nowMs time of records that have none
- * @param compression must have been loaded
+ * @throws ClientError 'unsupported' if the package of the codec is not installed
  */
 export function encodeBatch(
   records: readonly OutgoingRecord[],
@@ -44,7 +56,8 @@ export function encodeBatch(
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
     bodies.push(encodeRecord(record, i, timestamp - baseTimestamp))
   }
-  const body = compress(compression, bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies))
+  const plain = bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies)
+  const body = inClientTerms(() => compress(compression, plain))
   const batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - lengthOverhead, lengthStart)
@@ -116,11 +129,19 @@ export interface DecodedRecords {
  * earlier), control batches skipped, a last batch that is cut short ignored.
  * @throws ClientError 'corrupt', 'unsupported' (a codec whose package is missing)
  */
-export async function decodeRecords(
+export function decodeRecords(
   bytes: Buffer,
   source: { topic: string; partition: number },
   fromOffset: number,
-): Promise<DecodedRecords> {
+): DecodedRecords {
+  return inClientTerms(() => decodeBatches(bytes, source, fromOffset))
+}
+
+function decodeBatches(
+  bytes: Buffer,
+  source: { topic: string; partition: number },
+  fromOffset: number,
+): DecodedRecords {
   const decoded: DecodedRecords = { records: [], nextOffset: fromOffset }
   for (let at = 0; bytes.length - at >= batchHeaderBytes; ) {
     const size = bytes.readInt32BE(at + lengthStart) + lengthOverhead
@@ -128,7 +149,6 @@ export async function decodeRecords(
     if (at + size > bytes.length) break
     const batch = bytes.subarray(at, at + size)
     const compression = checkBatch(batch)
-    if (!isLoaded(compression)) await loadCompression(compression)
     decodeBatch(batch, compression, source, fromOffset, decoded)
     at += size
   }
@@ -155,8 +175,8 @@ function decodeBatch(
   if (attributes & controlBit || nextOffset <= fromOffset) return
   const baseTimestamp = Number(batch.readBigInt64BE(27))
   const maxTimestamp = Number(batch.readBigInt64BE(35))
-  const opened = decompress(compression, batch.subarray(batchHeaderBytes))
-  const cursor = new RecordCursor(Buffer.from(opened.buffer, opened.byteOffset, opened.byteLength))
+  const opened = decompress(compression, batch.subarray(batchHeaderBytes), openedBytesMax)
+  const cursor = new RecordCursor(opened)
   const count = batch.readInt32BE(57)
   for (let i = 0; i < count; i++) {
     const length = cursor.varint()
@@ -190,4 +210,19 @@ function decodeHeaders(cursor: RecordCursor): readonly RecordHeader[] {
     headers.push({ key: key.toString(), value: cursor.view(cursor.varint()) })
   }
   return headers
+}
+
+function damaged(detail: string): RecordError {
+  return new RecordError('damaged', detail)
+}
+
+/** Turns failures of records into those of the client. */
+function inClientTerms<T>(body: () => T): T {
+  try {
+    return body()
+  } catch (error) {
+    if (!(error instanceof RecordError)) throw error
+    if (error.kind === 'missing-codec') throw new ClientError('unsupported', error.message, { cause: error })
+    throw new ClientError('corrupt', `the broker sent a damaged record batch: ${error.message}`, { cause: error })
+  }
 }
