@@ -19,7 +19,7 @@ export async function apiVersions(address: Address, timeoutMs?: number): Promise
 const NOT_READY = new Set([3, 5, 6])
 
 /** A partition answered with a Kafka error code. */
-export class PartitionError extends Error {
+class PartitionError extends Error {
   readonly errorCode: number
 
   constructor(call: string, partition: string, errorCode: number) {

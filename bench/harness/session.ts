@@ -8,7 +8,7 @@ import type { Subject } from './subject.ts'
  * Runs one workload on all brokers, one window each in turn (A B A B …), so that a slow phase of the machine hits all
  * alike. A broker that fails drops out of this workload with its error; the others go on.
  */
-export async function runWorkload(
+async function runWorkload(
   workload: Workload,
   bench: Bench,
   subjects: readonly Subject[],

@@ -32,7 +32,7 @@ appender.stdout.layout.pattern=[%d] %p %m (%c)%n
 `
 
 /** The version that pom.xml names. */
-export function kafkaVersion(): string {
+function kafkaVersion(): string {
   const version = /<kafka\.version>([^<]+)</.exec(readFileSync(POM, 'utf8'))?.[1]
   if (version === undefined) throw new Error(`${POM} names no kafka.version`)
   return version

@@ -14,7 +14,7 @@ export const BATCHES = {
 
 type ProduceShape = Omit<ProduceLoad, 'topic'>
 
-export function produceWorkload(options: {
+function produceWorkload(options: {
   name: string
   title: string
   metric: Metric
