@@ -1,5 +1,5 @@
+import { putVarint, varintSize } from '@polylog/wire/records'
 import { batchHeaderBytes, batchOverheadBytes, renewCrc, stampBatch } from './batch.ts'
-import { varintBytes, writeVarint } from './varint.ts'
 
 export interface RecordInput {
   key: Uint8Array | null
@@ -31,7 +31,7 @@ export function buildBatch(records: readonly RecordInput[], options: BatchOption
   const timestamps = records.map((record) => record.timestampMs ?? options.baseTimestampMs)
   const bodies = records.map((record, i) => bodyBytes(record, deltas[i]!, timestamps[i]! - options.baseTimestampMs))
   let size = batchHeaderBytes
-  for (const body of bodies) size += varintBytes(body) + body
+  for (const body of bodies) size += varintSize(body) + body
   const batch = Buffer.alloc(size)
   batch.writeInt32BE(size - batchOverheadBytes, 8)
   batch[16] = 2
@@ -54,14 +54,14 @@ export function buildBatch(records: readonly RecordInput[], options: BatchOption
 
 function bodyBytes(record: RecordInput, offsetDelta: number, timestampDelta: number): number {
   const headers = record.headers ?? []
-  let size = 1 + varintBytes(timestampDelta) + varintBytes(offsetDelta) + varintBytes(headers.length)
+  let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(headers.length)
   size += fieldBytes(record.key) + fieldBytes(record.value)
   for (const header of headers) size += fieldBytes(header.key) + fieldBytes(header.value)
   return size
 }
 
 function fieldBytes(bytes: Uint8Array | null): number {
-  return bytes === null ? 1 : varintBytes(bytes.length) + bytes.length
+  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
 }
 
 function writeRecord(
@@ -72,21 +72,21 @@ function writeRecord(
   offsetDelta: number,
   timestampDelta: number,
 ): number {
-  let at = writeVarint(target, start, size)
+  let at = putVarint(target, start, size)
   target[at++] = 0
-  at = writeVarint(target, at, timestampDelta)
-  at = writeVarint(target, at, offsetDelta)
+  at = putVarint(target, at, timestampDelta)
+  at = putVarint(target, at, offsetDelta)
   at = writeField(target, at, record.key)
   at = writeField(target, at, record.value)
   const headers = record.headers ?? []
-  at = writeVarint(target, at, headers.length)
+  at = putVarint(target, at, headers.length)
   for (const header of headers) at = writeField(target, writeField(target, at, header.key), header.value)
   return at
 }
 
 function writeField(target: Buffer, start: number, bytes: Uint8Array | null): number {
-  if (bytes === null) return writeVarint(target, start, -1)
-  const at = writeVarint(target, start, bytes.length)
+  if (bytes === null) return putVarint(target, start, -1)
+  const at = putVarint(target, start, bytes.length)
   target.set(bytes, at)
   return at + bytes.length
 }

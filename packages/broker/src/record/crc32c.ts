@@ -1,57 +1,10 @@
 import { crc32c as native } from '@node-rs/crc32'
+import { crc32cTables } from '@polylog/wire/records'
 
 /** Below this many bytes the call into the native module costs more than JavaScript tables (docs/adr/0003). */
 const nativeBytesMin = 512
 
-const tables = makeTables()
-
 /** CRC-32C (Castagnoli, RFC 3720 §B.4) of `bytes`, going on from `seed`, the CRC of what came before. */
 export function crc32c(bytes: Uint8Array, seed = 0): number {
   return bytes.length < nativeBytesMin ? crc32cTables(bytes, seed) : native(bytes, seed)
-}
-
-/** Slicing-by-16: sixteen bytes a step. */
-export function crc32cTables(bytes: Uint8Array, seed = 0): number {
-  const t = tables
-  const end = bytes.length
-  let crc = ~seed
-  let i = 0
-  for (; i + 16 <= end; i += 16) {
-    crc =
-      t[3840 + ((crc ^ bytes[i]!) & 255)]! ^
-      t[3584 + (((crc >>> 8) ^ bytes[i + 1]!) & 255)]! ^
-      t[3328 + (((crc >>> 16) ^ bytes[i + 2]!) & 255)]! ^
-      t[3072 + (((crc >>> 24) ^ bytes[i + 3]!) & 255)]! ^
-      t[2816 + bytes[i + 4]!]! ^
-      t[2560 + bytes[i + 5]!]! ^
-      t[2304 + bytes[i + 6]!]! ^
-      t[2048 + bytes[i + 7]!]! ^
-      t[1792 + bytes[i + 8]!]! ^
-      t[1536 + bytes[i + 9]!]! ^
-      t[1280 + bytes[i + 10]!]! ^
-      t[1024 + bytes[i + 11]!]! ^
-      t[768 + bytes[i + 12]!]! ^
-      t[512 + bytes[i + 13]!]! ^
-      t[256 + bytes[i + 14]!]! ^
-      t[bytes[i + 15]!]!
-  }
-  for (; i < end; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 255]!
-  return ~crc >>> 0
-}
-
-/** Table k, at 256 k, advances a byte by k further zero bytes. */
-function makeTables(): Int32Array {
-  const made = new Int32Array(16 * 256)
-  for (let n = 0; n < 256; n++) {
-    let c = n
-    for (let bit = 0; bit < 8; bit++) c = c & 1 ? (c >>> 1) ^ 0x82f63b78 : c >>> 1
-    made[n] = c
-  }
-  for (let k = 1; k < 16; k++) {
-    for (let n = 0; n < 256; n++) {
-      const previous = made[(k - 1) * 256 + n]!
-      made[k * 256 + n] = (previous >>> 8) ^ made[previous & 255]!
-    }
-  }
-  return made
 }

@@ -1,87 +1,101 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { compressionNames, decompress, RecordCursor, RecordError } from '@polylog/wire/records'
 import {
   baseOffsetOf,
   baseTimestampOf,
   batchBytesOf,
   batchHeaderBytes,
-  compressionNames,
   compressionOf,
   hasLogAppendTime,
   maxTimestampOf,
   recordCountOf,
 } from './batch.ts'
 
-/** Most bytes that the records of one batch may open to. */
-const openedBytesMax = 64 * 1024 * 1024
+export { RecordError } from '@polylog/wire/records'
 
-/** The records of a batch are not what its header says. */
-export class RecordError extends Error {
-  constructor(message: string) {
-    super(message)
-    this.name = 'RecordError'
-  }
-}
+/** Most bytes that the records of one batch may open to: the largest `max.message.bytes` there can be. */
+export const openedBytesMax = 64 * 1024 * 1024
 
 /** One record of an opened batch; key and value are views. */
 export interface StoredRecord {
+  /** Place in the batch, from 0 on. */
+  index: number
   offsetDelta: number
   timestampDelta: number
   key: Uint8Array | null
   value: Uint8Array | null
+  /** Where the record, its length included, starts and ends in the opened records. */
+  start: number
+  end: number
+  /** Where its offset delta stands: everything from there on stays when the timestamp is written anew. */
+  offsetDeltaStart: number
 }
 
 /** The records section of the batch at `at`, opened. @throws RecordError */
 export function openRecords(bytes: Uint8Array, at: number): Uint8Array {
   const section = bytes.subarray(at + batchHeaderBytes, at + batchBytesOf(bytes, at))
-  const codec = compressionOf(bytes, at)
+  const compression = compressionNames[compressionOf(bytes, at)]
+  if (compression === undefined) throw new RecordError('damaged', 'the records are compressed with an unknown codec')
   try {
-    if (codec === 0) return section
-    if (codec === 1) return gunzipSync(section, { maxOutputLength: openedBytesMax })
-    if (codec === 4) return zstdDecompressSync(section, { maxOutputLength: openedBytesMax })
+    return decompress(compression, section, openedBytesMax)
   } catch (error) {
-    throw new RecordError(`the records cannot be opened: ${String(error)}`)
+    if (!(error instanceof RecordError)) throw error
+    throw new RecordError(error.kind, `the records cannot be opened: ${error.message}`, { cause: error })
   }
-  throw new RecordError(`records compressed with ${compressionNames[codec] ?? codec} cannot be opened here`)
+}
+
+/** Reads the records of an opened batch one after the other. Headers are passed over. */
+export class RecordReader {
+  readonly #cursor: RecordCursor
+  readonly #count: number
+  #index = 0
+
+  /** @param records what `openRecords` returned @param count of the batch's header */
+  constructor(records: Uint8Array, count: number) {
+    this.#cursor = new RecordCursor(records)
+    this.#count = count
+  }
+
+  /** Undefined behind the last one. @throws RecordError if the records are not what the header says */
+  next(): StoredRecord | undefined {
+    const cursor = this.#cursor
+    if (this.#index >= this.#count) {
+      if (cursor.remaining === 0) return undefined
+      throw new RecordError('damaged', 'the batch goes on behind its last record')
+    }
+    const start = cursor.position
+    const length = cursor.varint()
+    const end = cursor.position + length
+    if (length < 0 || length > cursor.remaining) {
+      throw new RecordError('damaged', 'a record is longer than its batch')
+    }
+    cursor.int8()
+    const timestampDelta = cursor.varint()
+    const offsetDeltaStart = cursor.position
+    const offsetDelta = cursor.varint()
+    const key = cursor.view(cursor.varint())
+    const value = cursor.view(cursor.varint())
+    if (cursor.position >= end) throw new RecordError('damaged', 'a record is shorter than its fields')
+    cursor.position = end
+    return { index: this.#index++, offsetDelta, timestampDelta, key, value, start, end, offsetDeltaStart }
+  }
 }
 
 /** Visits the records of an opened batch in order; stops when `visit` returns false. @throws RecordError */
 export function forEachRecord(records: Uint8Array, count: number, visit: (record: StoredRecord) => boolean): void {
-  let at = 0
-  const varint = (): number => {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = records[at++]
-      if (byte === undefined || factor > 2 ** 63) throw new RecordError('a number in a record is broken')
-      value += (byte & 127) * factor
-      if (byte < 128) return value % 2 === 0 ? value / 2 : -(value + 1) / 2
-    }
-  }
-  const field = (): Uint8Array | null => {
-    const length = varint()
-    if (length < 0) return null
-    if (length > records.length - at) throw new RecordError('a field is longer than its record')
-    at += length
-    return records.subarray(at - length, at)
-  }
-  for (let i = 0; i < count; i++) {
-    const length = varint()
-    const end = at + length
-    if (length < 0 || end > records.length) throw new RecordError('a record is longer than its batch')
-    at++
-    const record = { timestampDelta: varint(), offsetDelta: varint(), key: field(), value: field() }
-    if (at > end) throw new RecordError('a record is shorter than its fields')
-    at = end
-    if (!visit(record)) return
-  }
-  if (at !== records.length) throw new RecordError('the batch goes on behind its last record')
+  const reader = new RecordReader(records, count)
+  for (let record = reader.next(); record !== undefined; record = reader.next()) if (!visit(record)) return
 }
 
-/** What is wrong with a batch for a compacted topic, where every record needs a key; undefined if nothing is. */
+/**
+ * What is wrong with a producer's batch for a compacted topic, where every record needs a key and compaction must be able
+ * to tell the records apart; undefined if nothing is.
+ */
 export function findKeylessRecord(batch: Uint8Array): string | undefined {
   try {
     let fault: string | undefined
     forEachRecord(openRecords(batch, 0), recordCountOf(batch, 0), (record) => {
       if (record.key === null) fault = 'a compacted topic takes only records with a key'
+      else if (record.offsetDelta !== record.index) fault = 'the offsets of the records do not count from 0'
       return fault === undefined
     })
     return fault
@@ -91,7 +105,7 @@ export function findKeylessRecord(batch: Uint8Array): string | undefined {
   }
 }
 
-/** The first record of the batch at `at` with a timestamp >= `timestampMs` and an offset >= `startOffset`. */
+/** The first record of the batch at `at` with a timestamp >= `timestampMs` and an offset >= `startOffset`. @throws RecordError */
 export async function firstRecordAtOrAfter(
   bytes: Uint8Array,
   at: number,

@@ -6,6 +6,7 @@ import {
   batchOverheadBytes,
   compressionNames,
   compressionOf,
+  hasDeleteHorizon,
   isControl,
   lastOffsetDeltaOf,
   magicOf,
@@ -66,6 +67,9 @@ function findHeaderFault(bytes: Uint8Array): BatchFault | undefined {
     return { code: 'unsupported-compression', detail: `compression codec ${codec} is not known` }
   }
   if (isControl(bytes, 0)) return { code: 'invalid-record', detail: 'producers may not write control batches' }
+  if (hasDeleteHorizon(bytes, 0)) {
+    return { code: 'invalid-record', detail: 'only compaction says when tombstones may go' }
+  }
   if (producerIdOf(bytes, 0) >= 0 && baseSequenceOf(bytes, 0) < 0) {
     return { code: 'invalid-record', detail: 'a batch with a producer id needs a base sequence' }
   }
