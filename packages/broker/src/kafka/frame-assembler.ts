@@ -1,8 +1,12 @@
 /** Frames up to this size are handled out of shared or staging memory; larger ones get a buffer of their own. */
 export const smallFrameBytesMax = 64 * 1024
 
-/** A large frame's buffer may hold this many times the bytes that have arrived: never what the size field promises. */
-const growthFactor = 4
+/**
+ * A large frame's buffer may hold this many times the bytes that have arrived: never what the size field promises. So
+ * large a step is harmless because memory that nobody has written to is not resident yet, and it saves copies: 64 KiB
+ * lead to a whole MiB.
+ */
+const growthFactor = 16
 
 /** Below this many missing bytes a read of its own would cost more than copying them out of the shared buffer. */
 const directReadBytesMin = 16 * 1024
