@@ -85,7 +85,7 @@ forbidden.push(
     name: 'wire-is-sans-io',
     severity: 'error',
     from: { path: '^packages/wire/src/', pathNot: tests },
-    to: { pathNot: ['^packages/wire/src/', '^(node:)?zlib$'] },
+    to: { pathNot: ['^packages/wire/src/', '^(node:)?(zlib|module)$'] },
   },
   {
     name: 'client-is-independent',

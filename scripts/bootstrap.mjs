@@ -21,6 +21,8 @@ const tasks = {
   'bit-flips': { args: ['test/bit-flips/main.ts'], development: true },
   codec: { args: ['scripts/codec.ts'], development: true },
   bundle: { args: ['scripts/bundle.ts'], development: true },
+  prepack: { args: ['scripts/prepack.ts'], development: true },
+  postpack: { args: ['scripts/postpack.ts'], development: true },
 }
 
 function fail(message) {

@@ -21,7 +21,7 @@ const bannedText: readonly (readonly [RegExp, string])[] = [
   [/@ts-(ignore|nocheck)\b/, 'use @ts-expect-error with a reason, or fix the type'],
   [/\b(describe|it|test|suite)\.only\(/, 'a focused test hides all the others'],
   [/\bmock\.module\(/, 'fakes that pass the contract suite, not mocked modules'],
-  [/\bfrom '\.{1,2}\/[^']*(?<!\.(ts|mjs|json))'/, 'relative imports carry the .ts extension'],
+  [/^\s*(?:import|export|\}).*\bfrom '\.{1,2}\/[^']*(?<!\.(ts|mjs|json))'/, 'relative imports carry the .ts extension'],
 ]
 
 export function untidyLines(file: string, text: string): string[] {

@@ -1,5 +1,4 @@
-import { existsSync, globSync } from 'node:fs'
-import { join } from 'node:path'
+import { globSync } from 'node:fs'
 import { root } from '../run-command.ts'
 
 /** Tests that run as one process group, with one time limit and one line in the summary. */
@@ -12,23 +11,21 @@ export interface Suite {
 }
 
 /**
- * Time limits of the slow suites, in seconds, by folder under test/. A folder of test/ that is neither here nor in
- * `fastFolders` is a slow suite too, with `slowTimeLimitSeconds`. All limits together stay under what CI allows.
+ * Time limits of the slow suites, in seconds, by folder under test/, in the order in which they run. A folder that is
+ * neither here nor in `fastFolders` is a slow suite too, with `slowTimeLimitSeconds`.
  */
 const slowTimeLimitsSeconds: Readonly<Record<string, number>> = {
-  'crash-states': 300,
-  'bit-flips': 180,
-  system: 600,
-  'compat/kafkajs': 420,
-  'compat/platformatic': 420,
-  'compat/librdkafka': 420,
   package: 240,
+  'bit-flips': 180,
+  'crash-states': 300,
+  system: 300,
+  'system/clients': 600,
 }
-const slowTimeLimitSeconds = 300
+const slowTimeLimitSeconds = 420
 const unitTimeLimitSeconds = 180
 
 /** Folders of test/ whose tests take a few seconds at most and share the process of the unit tests. */
-const fastFolders = ['contract', 'world']
+const fastFolders = ['contract', 'docs', 'world']
 
 /** The suites of `npm test`, fast ones first. */
 export function findSuites(only: 'fast' | 'all'): Suite[] {
@@ -42,24 +39,25 @@ export function findSuites(only: 'fast' | 'all'): Suite[] {
   return only === 'fast' ? suites : [...suites, ...slowSuites()]
 }
 
+/** One suite per folder: test/system and test/system/clients are two, what lies deeper belongs to the second. */
 function slowSuites(): Suite[] {
-  const folders = globSync(['test/*/', 'test/compat/*/'], { cwd: root })
-    .map((folder) => folder.replace(/^test\//, '').replace(/\/$/, ''))
-    .filter((folder) => folder !== 'compat' && !fastFolders.includes(folder))
-  return folders
-    .toSorted((a, b) => rank(a) - rank(b) || a.localeCompare(b))
-    .map((name) => ({
+  const files = testFiles(['test/**/*.test.ts'])
+  const byFolder = Map.groupBy(files, (file) => file.split('/').slice(1, -1).slice(0, 2).join('/'))
+  return [...byFolder]
+    .filter(([name]) => !fastFolders.includes(name.split('/')[0]!))
+    .toSorted(([a], [b]) => rank(a) - rank(b) || a.localeCompare(b))
+    .map(([name, suiteFiles]) => ({
       name,
-      files: testFiles([`test/${name}/**/*.test.ts`]),
+      files: suiteFiles,
       timeLimitSeconds: slowTimeLimitsSeconds[name] ?? slowTimeLimitSeconds,
       isolated: true,
     }))
-    .filter((suite) => suite.files.length > 0 || existsSync(join(root, 'test', suite.name, 'main.ts')))
 }
 
-/** Suites run in the order of the table, those that it does not name first. */
+/** The position in the table of limits; those that it does not name come last. */
 function rank(name: string): number {
-  return Object.keys(slowTimeLimitsSeconds).indexOf(name)
+  const position = Object.keys(slowTimeLimitsSeconds).indexOf(name)
+  return position === -1 ? Number.MAX_SAFE_INTEGER : position
 }
 
 function testFiles(patterns: string[]): string[] {

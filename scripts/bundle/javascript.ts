@@ -1,0 +1,54 @@
+import { chmodSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BuildOptions } from 'esbuild'
+import { build } from 'esbuild'
+import { root } from '../run-command.ts'
+import { lazyImports, requireBanner } from './lazy-imports.ts'
+
+const broker = join(root, 'packages/broker')
+
+/** Packages that the published one depends on: they are installed beside it. All else of ours becomes part of the file. */
+function externalPackages(): string[] {
+  const { dependencies } = JSON.parse(readFileSync(join(broker, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  return Object.keys(dependencies).filter((name) => !name.startsWith('@polylog/'))
+}
+
+const shared: BuildOptions = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24.12',
+  // One file each: reading many small modules is most of what a start from source costs. A command that is loaded on
+  // demand is in the file too, as a function that runs when it is asked for.
+  splitting: false,
+  logLevel: 'warning',
+}
+
+/** The `polylog` command: dist/polylog.js, minified, because it is parsed at every start. */
+export async function bundleCommand(): Promise<void> {
+  const outfile = join(broker, 'dist/polylog.js')
+  await build({
+    ...shared,
+    plugins: [lazyImports(externalPackages())],
+    banner: { js: requireBanner },
+    entryPoints: [join(broker, 'src/main.ts')],
+    outfile,
+    minify: true,
+    // Stack traces and metrics name functions and classes.
+    keepNames: true,
+    legalComments: 'none',
+  })
+  chmodSync(outfile, 0o755)
+}
+
+/** What `import 'polylog'` loads: dist/mod.js, readable, because it shows up in the stack traces of others. */
+export async function bundleLibrary(): Promise<void> {
+  await build({
+    ...shared,
+    external: externalPackages(),
+    entryPoints: [join(broker, 'src/mod.ts')],
+    outfile: join(broker, 'dist/mod.js'),
+  })
+}
