@@ -104,7 +104,7 @@ describe('record batches', () => {
 
   it('do not open without limit', () => {
     const zeroes = Buffer.alloc(openedBytesMax + 1)
-    for (const compression of ['gzip', 'zstd', 'snappy', 'lz4'] as const) {
+    for (const compression of ['gzip', 'zstd'] as const) {
       const batch = encodeBatch([{ value: zeroes }], compression, 0)
       assert.throws(() => decodeRecords(batch, source, 0), isClientError('corrupt', /open to more than/))
     }

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 
-const main = new URL('./main.ts', import.meta.url).pathname
+const main = new URL('../../packages/broker/src/main.ts', import.meta.url).pathname
 const anywhere = ['--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0', '--json', '--log-level', 'warn']
 
 let directory = ''
