@@ -20,16 +20,21 @@ const layers = {
 const everywhere = ['errors', 'telemetry']
 /** The layers that speak the Kafka protocol or store what it defines; no other may know a wire format. */
 const wireUsers = ['group', 'kafka', 'cli']
+/** The layers that know the stored batch, which is Kafka's (docs/adr/0004): of the wire package its records alone. */
+const wireRecordUsers = ['record']
 /** The layers with a reason to use one of Node's modules that reach outside the process. */
 const nodeUsers = ['host/node', 'cli', 'main']
 
 /** Third-party packages, and who may import each; docs/adr/0005-dependencies.md says why each is here. */
 const packages = {
-  '@node-rs/crc32': '^packages/(broker/src/(record|cluster)/|client/src/records/)',
-  snappy: '^packages/(broker/src/record/|client/src/records/)',
-  'lz4-napi': '^packages/(broker/src/record/|client/src/records/)',
+  '@node-rs/crc32': '^packages/broker/src/(record|cluster)/',
+  snappy: '^packages/wire/src/records/',
+  'lz4-napi': '^packages/wire/src/records/',
   yaml: '^packages/broker/src/config/',
 }
+
+/** Layers above the composition root: they use a broker, or what it left on disk, as a whole. */
+const top = ['cli', 'inspect']
 
 const broker = '^packages/broker/src/'
 /** Tests and what they are made of may import upwards, and whatever they need of Node and node_modules. */
@@ -64,16 +69,22 @@ forbidden.push(
   },
   {
     name: 'nothing-imports-the-composition-root',
-    comment: 'Except the command line, which starts a broker.',
+    comment: 'Except what stands above it: the command line starts a broker, inspect explains what it left.',
     severity: 'error',
-    from: { path: `${broker}[^/]+/`, pathNot: [tests, folder(['cli'])] },
+    from: { path: `${broker}[^/]+/`, pathNot: [tests, folder(top)] },
     to: { path: compositionRoot },
   },
   {
     name: 'wire-where-needed',
     severity: 'error',
     from: { path: broker, pathNot: [tests, folder(wireUsers), compositionRoot] },
-    to: { path: '^packages/wire/' },
+    to: { path: '^packages/wire/', pathNot: '^packages/wire/src/records/' },
+  },
+  {
+    name: 'stored-batch-where-needed',
+    severity: 'error',
+    from: { path: broker, pathNot: [tests, folder([...wireUsers, ...wireRecordUsers]), compositionRoot] },
+    to: { path: '^packages/wire/src/records/' },
   },
   {
     name: 'client-is-for-the-command-line',
@@ -103,7 +114,7 @@ forbidden.push(
     name: 'real-world-only-at-the-top',
     comment: 'Implementations of host/ are chosen by the composition root and handed to constructors.',
     severity: 'error',
-    from: { path: `${broker}[^/]+/`, pathNot: [tests, folder(['host', 'cli'])] },
+    from: { path: `${broker}[^/]+/`, pathNot: [tests, folder(['host', ...top])] },
     to: { path: `${broker}host/(node|memory|simulated)/` },
   },
   {

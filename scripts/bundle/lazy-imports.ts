@@ -14,15 +14,15 @@ export function lazyImports(packages: readonly string[]): Plugin {
   const isOutside = (path: string): boolean => isBuiltin(path) || packages.includes(path)
   return {
     name: 'lazy-imports',
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^[^.]/ }, ({ path, kind, namespace }) => {
+    setup(bundler) {
+      bundler.onResolve({ filter: /^[^.]/ }, ({ path, kind, namespace }) => {
         if (!isOutside(path)) return undefined
         return namespace === 'lazy' || kind !== 'import-statement'
           ? { path, external: true }
           : { path, namespace: 'lazy' }
       })
       // A CommonJS module is evaluated at its first use, which an ES module of an `import` statement is not.
-      onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
+      bundler.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
         contents: `module.exports = require(${JSON.stringify(path)})`,
       }))
     },

@@ -10,7 +10,7 @@ export interface Manifest {
  * dist/, contains its workspace packages instead of depending on them, and has no scripts.
  */
 export function publishedManifest(workspace: Manifest): Manifest {
-  const { scripts, devDependencies, private: _, ...kept } = workspace
+  const { scripts: _scripts, devDependencies: _devDependencies, ...kept } = workspace
   const dependencies = Object.entries(kept.dependencies).filter(([name]) => !name.startsWith('@polylog/'))
   return {
     ...kept,
