@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { suggestionFor } from '../config/nearest.ts'
-import type { Flags } from './command.ts'
+import type { Flags } from './flags.ts'
 import { UsageError } from './exit-code.ts'
 
 /** The words and flags of one command line, checked against what the command knows. */

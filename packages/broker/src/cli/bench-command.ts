@@ -3,7 +3,7 @@ import { Cluster, Fetcher, Producer, compressionNames, createTopic, deleteTopic,
 import type { OutgoingRecord } from '@polylog/client'
 import { brokerOf, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
-import { brokerFlag, jsonFlag } from './command.ts'
+import { brokerFlag, jsonFlag } from './flags.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
 import { Progress } from './progress.ts'
 import { formatCount, formatTable } from './table.ts'

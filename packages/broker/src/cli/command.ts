@@ -1,19 +1,6 @@
 import type { Arguments } from './arguments.ts'
+import type { Flags } from './flags.ts'
 import type { Terminal } from './terminal.ts'
-
-/** A flag of a command. */
-export interface Flag {
-  /** A boolean flag takes no value. */
-  type: 'boolean' | 'string'
-  /** What the value is, for the help: `HOST:PORT`. */
-  value?: string
-  /** One letter, for `-n`. */
-  short?: string
-  multiple?: boolean
-  documentation: string
-}
-
-export type Flags = Readonly<Record<string, Flag>>
 
 /** What a command may use of the world. */
 export interface CommandContext {
@@ -25,6 +12,8 @@ export interface CommandContext {
   /** Aborted by the first SIGINT or SIGTERM. */
   interrupted: AbortSignal
   version: string
+  /** Every command there is, for those that tell of the others. */
+  commands: CommandTable
 }
 
 export interface Command {
@@ -49,20 +38,15 @@ export interface CommandGroup {
   verbs: Readonly<Record<string, Command>>
 }
 
-/** The flag of every command that talks to a broker. */
-export const brokerFlag = {
-  broker: {
-    type: 'string',
-    value: 'HOST:PORT',
-    short: 'b',
-    documentation: 'Broker to talk to (default 127.0.0.1:9092, or POLYLOG_BROKER).',
-  },
-} as const satisfies Flags
+/** How a command is found: its summary for the list, and where its code is, which is loaded only when it runs. */
+export interface CommandEntry {
+  summary: string
+  load(): Promise<Command | CommandGroup>
+}
 
-export const jsonFlag = {
-  json: { type: 'boolean', documentation: 'Print JSON for programs instead of text for people.' },
-} as const satisfies Flags
+/** Commands by name, in the order of the help. */
+export type CommandTable = Readonly<Record<string, CommandEntry>>
 
-export const yesFlag = {
-  yes: { type: 'boolean', short: 'y', documentation: 'Do not ask before something is lost.' },
-} as const satisfies Flags
+export function isGroup(loaded: Command | CommandGroup): loaded is CommandGroup {
+  return 'verbs' in loaded
+}

@@ -1,13 +1,7 @@
-import type { Command, CommandGroup } from './command.ts'
-
-/** How a command is found: its summary for the list, and where its code is, which is loaded only when it runs. */
-export interface CommandEntry {
-  summary: string
-  load(): Promise<Command | CommandGroup>
-}
+import type { CommandTable } from './command.ts'
 
 /** Every command, in the order of the help. To add one: write its file, add its line here. */
-export const commands: Readonly<Record<string, CommandEntry>> = {
+export const commands: CommandTable = {
   start: {
     summary: 'Start a broker.',
     load: async () => (await import('./start-command.ts')).startCommand,
@@ -48,8 +42,4 @@ export const commands: Readonly<Record<string, CommandEntry>> = {
     summary: 'Explain commands, settings and exit codes.',
     load: async () => (await import('./help-command.ts')).helpCommand,
   },
-}
-
-export function isGroup(loaded: Command | CommandGroup): loaded is CommandGroup {
-  return 'verbs' in loaded
 }

@@ -1,7 +1,8 @@
-import type { Command, CommandContext, Flags } from './command.ts'
-import { commands, isGroup } from './commands.ts'
-import { UsageError, exitCodes } from './exit-code.ts'
 import { suggestionFor } from '../config/nearest.ts'
+import type { Command, CommandContext, CommandTable } from './command.ts'
+import { isGroup } from './command.ts'
+import { UsageError, exitCodes } from './exit-code.ts'
+import type { Flags } from './flags.ts'
 
 /** What can follow the words of a command line: `topic create` -> its flags. */
 type Tree = ReadonlyMap<string, readonly string[]>
@@ -27,12 +28,12 @@ export const completionCommand: Command = {
         `there is no completion for "${shell}", only for ${names.join(', ')}${suggestionFor(shell, names)}`,
       )
     }
-    await context.terminal.print(script(await commandTree()))
+    await context.terminal.print(script(await commandTree(context.commands)))
     return exitCodes.ok
   },
 }
 
-async function commandTree(): Promise<Tree> {
+async function commandTree(commands: CommandTable): Promise<Tree> {
   const tree = new Map<string, readonly string[]>([['', Object.keys(commands)]])
   for (const [name, entry] of Object.entries(commands)) {
     const loaded = await entry.load()

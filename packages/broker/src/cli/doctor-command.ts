@@ -4,7 +4,7 @@ import { ClientError, Cluster, listOffsets } from '@polylog/client'
 import type { ClusterInfo } from '@polylog/client'
 import { brokerOf, printJson } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
-import { brokerFlag, jsonFlag } from './command.ts'
+import { brokerFlag, jsonFlag } from './flags.ts'
 import { exitCodes } from './exit-code.ts'
 import { formatBytes } from './table.ts'
 

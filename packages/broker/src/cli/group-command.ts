@@ -2,7 +2,7 @@ import { commitOffsets, committedOffsets, deleteGroup, describeGroup, listGroups
 import type { Cluster, CommittedOffset, GroupDescription, StartPoint } from '@polylog/client'
 import { confirm, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext, CommandGroup } from './command.ts'
-import { brokerFlag, jsonFlag, yesFlag } from './command.ts'
+import { brokerFlag, jsonFlag, yesFlag } from './flags.ts'
 import { CommandError, UsageError, exitCodes } from './exit-code.ts'
 import { startPoint } from './start-point.ts'
 import { formatCount, formatTable } from './table.ts'

@@ -2,7 +2,7 @@ import { settingRows } from '../config/broker-settings.ts'
 import { variableOf } from '../config/load-settings.ts'
 import { suggestionFor } from '../config/nearest.ts'
 import type { Command, CommandContext } from './command.ts'
-import { commands, isGroup } from './commands.ts'
+import { isGroup } from './command.ts'
 import { UsageError, exitCodes } from './exit-code.ts'
 import { commandHelp, exitCodeHelp, groupHelp, overview } from './help.ts'
 
@@ -21,7 +21,7 @@ export const helpCommand: Command = {
   },
 }
 
-async function helpText({ arguments: given, version }: CommandContext): Promise<string> {
+async function helpText({ arguments: given, version, commands }: CommandContext): Promise<string> {
   const [name, verb] = given.words
   if (name === undefined) {
     return overview(

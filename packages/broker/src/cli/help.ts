@@ -1,4 +1,5 @@
-import type { Command, CommandGroup, Flag } from './command.ts'
+import type { Command, CommandGroup } from './command.ts'
+import type { Flag } from './flags.ts'
 
 /** Every command takes it; the dispatcher answers it before the command runs. */
 export const helpFlag: Flag = { type: 'boolean', short: 'h', documentation: 'Show this help.' }

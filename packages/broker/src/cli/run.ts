@@ -1,16 +1,20 @@
 import { nearestOf } from '../config/nearest.ts'
 import { Arguments } from './arguments.ts'
 import type { Command, CommandContext } from './command.ts'
-import { commands, isGroup } from './commands.ts'
+import { isGroup } from './command.ts'
+import { commands } from './commands.ts'
 import { UsageError, exitCodes, isExpected } from './exit-code.ts'
 import { commandHelp, groupHelp, helpFlag, overview } from './help.ts'
 import { OutputClosed } from './terminal.ts'
+
+/** What the process brings; the rest is found from the command line. */
+export type WorldContext = Omit<CommandContext, 'arguments' | 'commands'>
 
 /**
  * Runs one command line (without `node` and the script). Never throws.
  * @returns the exit code
  */
-export async function run(line: readonly string[], context: Omit<CommandContext, 'arguments'>): Promise<number> {
+export async function run(line: readonly string[], context: WorldContext): Promise<number> {
   try {
     return await dispatch(line, context)
   } catch (error) {
@@ -27,7 +31,7 @@ export async function run(line: readonly string[], context: Omit<CommandContext,
   }
 }
 
-async function dispatch(line: readonly string[], context: Omit<CommandContext, 'arguments'>): Promise<number> {
+async function dispatch(line: readonly string[], context: WorldContext): Promise<number> {
   const [name, ...rest] = line
   const { terminal, version } = context
   if (name === undefined || name === '--help' || name === '-h') {
@@ -58,7 +62,7 @@ async function runCommand(
   name: string,
   command: Command,
   line: readonly string[],
-  context: Omit<CommandContext, 'arguments'>,
+  context: WorldContext,
 ): Promise<number> {
   const words = line.includes('--') ? line.slice(0, line.indexOf('--')) : line
   if (words.includes('--help') || words.includes('-h')) {
@@ -67,7 +71,7 @@ async function runCommand(
   }
   const flags = { ...command.flags, help: helpFlag }
   const parsed = Arguments.parse(line, flags, command.words, `polylog ${name} ${command.usage}`.trimEnd())
-  return command.run({ ...context, arguments: parsed })
+  return command.run({ ...context, arguments: parsed, commands })
 }
 
 function unknown(what: string, word: string, known: readonly string[], help: string): UsageError {

@@ -48,6 +48,7 @@ async function start(
     stdin: { bytes: () => (async function* (): AsyncGenerator<Uint8Array> {})(), isTerminal: false },
     interrupted: interruption.signal,
     version: '0.1.0',
+    commands: {},
   }
   started.code = await serve(context, options.startBroker ?? fake)
   return started

@@ -9,7 +9,7 @@ import { jsonLogger } from '../telemetry/json-logger.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { textLogger } from '../telemetry/text-logger.ts'
 import type { Command, CommandContext } from './command.ts'
-import { jsonFlag } from './command.ts'
+import { jsonFlag } from './flags.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
 
 /** The broker as this command sees it. */

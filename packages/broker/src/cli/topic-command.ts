@@ -3,7 +3,7 @@ import type { Cluster, NewTopic, TopicInfo } from '@polylog/client'
 import { findTopicConfigFault } from '../config/topic-settings.ts'
 import { confirm, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext, CommandGroup } from './command.ts'
-import { brokerFlag, jsonFlag, yesFlag } from './command.ts'
+import { brokerFlag, jsonFlag, yesFlag } from './flags.ts'
 import { CommandError, UsageError, exitCodes } from './exit-code.ts'
 import { formatCount, formatTable } from './table.ts'
 

@@ -57,7 +57,7 @@ const relations: readonly (readonly [SettingKey, SettingKey, string])[] = [
 ]
 
 /** What contradicts itself in settings that are each valid; undefined if nothing does. */
-export function findRelationFault(settings: BrokerSettings): string | undefined {
+function findRelationFault(settings: BrokerSettings): string | undefined {
   for (const [smaller, larger, reason] of relations) {
     const low = settings[smaller] as number
     const high = settings[larger] as number

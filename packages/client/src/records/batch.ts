@@ -35,7 +35,7 @@ export interface ProducerMark {
   baseSequence: number
 }
 
-export const noProducer: ProducerMark = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
+const noProducer: ProducerMark = { producerId: -1, producerEpoch: -1, baseSequence: -1 }
 
 /**
  * Encodes records, at least one, as one batch.
