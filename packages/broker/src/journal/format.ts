@@ -14,7 +14,7 @@
  * Entry, 32 bytes of header and a payload:
  * | at | size | field |
  * | -- | ---- | ----- |
- * |  0 |  4 | CRC-32C of bytes 4-31 and of the covered part of the payload |
+ * |  0 |  4 | CRC-32C of the directory id, bytes 4-31 and the covered part of the payload |
  * |  4 |  4 | payload length |
  * |  8 |  1 | kind |
  * |  9 |  3 | zero |
@@ -23,7 +23,8 @@
  * | 24 |  8 | last sequence known to be synced when this entry was written |
  *
  * Of a record batch only the first 21 bytes are covered: the rest is under the batch's own CRC, which the replay checks.
- * The payloads of all other kinds are covered whole.
+ * The payloads of all other kinds are covered whole. The directory id makes sure that no record which somebody fills with
+ * the bytes of a journal is ever taken for a part of this one.
  */
 import { crc32c } from '../record/crc32c.ts'
 
@@ -34,8 +35,10 @@ export const batchCoveredBytes = 21
 
 const fileMagic = Buffer.from('PLJRNL01', 'latin1')
 
-/** What an entry says. Numbers are stored: never reuse one. */
-export const EntryKind = { batch: 1, createLog: 2, deleteLog: 3, syncedOffset: 4 } as const
+/**
+ * What an entry says. Numbers are stored: never reuse one. A `mark` says nothing but that what is before it was synced.
+ */
+export const EntryKind = { batch: 1, createLog: 2, deleteLog: 3, syncedOffset: 4, mark: 5 } as const
 export type EntryKind = (typeof EntryKind)[keyof typeof EntryKind]
 
 export interface EntryHeader {
@@ -58,19 +61,25 @@ export function coveredBytes(kind: number, payloadBytes: number): number {
   return kind === EntryKind.batch ? Math.min(batchCoveredBytes, payloadBytes) : payloadBytes
 }
 
+/** What the CRCs of entries start from. */
+export function entrySeed(directoryId: Uint8Array): number {
+  return crc32c(directoryId)
+}
+
 /** Writes an entry header at `at`, with its CRC; `payload` holds at least the covered part. */
 export function writeEntryHeader(
   target: Buffer,
   at: number,
   entry: Omit<EntryHeader, 'crc'>,
   payload: Uint8Array,
+  seed: number,
 ): void {
   target.writeUInt32BE(entry.payloadBytes, at + 4)
   target.writeUInt32BE(entry.kind << 24, at + 8)
   target.writeUInt32BE(entry.logId, at + 12)
   writeUInt64(target, at + 16, entry.sequence)
   writeUInt64(target, at + 24, entry.syncedSequence)
-  target.writeUInt32BE(entryCrc(target, at, entry.kind, payload), at)
+  target.writeUInt32BE(entryCrc(target, at, entry.kind, payload, seed), at)
 }
 
 export function readEntryHeader(source: Buffer, at: number): EntryHeader {
@@ -85,8 +94,8 @@ export function readEntryHeader(source: Buffer, at: number): EntryHeader {
 }
 
 /** CRC of the header at `at` (without its own field) and the covered part of `payload`. */
-export function entryCrc(source: Buffer, at: number, kind: number, payload: Uint8Array): number {
-  const header = crc32c(source.subarray(at + 4, at + entryHeaderBytes))
+export function entryCrc(source: Buffer, at: number, kind: number, payload: Uint8Array, seed: number): number {
+  const header = crc32c(source.subarray(at + 4, at + entryHeaderBytes), seed)
   return crc32c(payload.subarray(0, coveredBytes(kind, payload.length)), header)
 }
 

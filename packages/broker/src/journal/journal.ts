@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Disk } from '../host/disk.ts'
 import { DiskError } from '../host/disk.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { entryHeaderBytes, writeEntryHeader } from './format.ts'
+import { entryHeaderBytes, EntryKind, entrySeed, writeEntryHeader } from './format.ts'
 import type { OpenJournalFile } from './journal-files.ts'
 import { JournalFiles } from './journal-files.ts'
 
@@ -10,6 +10,7 @@ import { JournalFiles } from './journal-files.ts'
 const copyBytesMax = 8192
 const stagingBytes = 1 << 20
 const fullRetryMs = 250
+const nothing = new Uint8Array(0)
 
 export interface JournalOptions {
   disk: Disk
@@ -47,6 +48,7 @@ export class Journal {
   readonly statistics: JournalStatistics = { entries: 0, bytes: 0, syncs: 0, syncMsLast: 0 }
   readonly #options: JournalOptions
   readonly #files: JournalFiles
+  readonly #seed: number
   #current!: OpenJournalFile
   /** Older files, oldest first, not yet trimmed. */
   readonly #sealed: OpenJournalFile[] = []
@@ -72,6 +74,7 @@ export class Journal {
   private constructor(options: JournalOptions) {
     this.#options = options
     this.#files = new JournalFiles(options)
+    this.#seed = entrySeed(options.directoryId)
     this.#nextSequence = options.nextSequence
     this.#writtenSequence = options.nextSequence - 1
     this.#syncedSequence = options.nextSequence - 1
@@ -127,7 +130,7 @@ export class Journal {
     const needed = entryHeaderBytes + (copied ? payload.length : 0)
     if (this.#stagingUsed + needed > this.#staging.length) this.#overflow()
     const at = this.#stagingUsed
-    writeEntryHeader(this.#staging, at, header, payload)
+    writeEntryHeader(this.#staging, at, header, payload, this.#seed)
     if (copied) this.#staging.set(payload, at + entryHeaderBytes)
     this.#stagingUsed = at + needed
     if (!copied) {
@@ -141,16 +144,17 @@ export class Journal {
 
   /** Removes sealed files whose entries are all in synced segments. Resolves when their names are gone for good. */
   async trimTo(sequence: number): Promise<void> {
-    let removed = 0
+    const discarded: Promise<void>[] = []
     while (this.#sealed.length > 0 && this.#sealed[0]!.lastSequence <= sequence) {
       const file = this.#sealed[0]!
       if (this.#unsynced.includes(file) || this.#inSync.includes(file)) break
       file.file.close()
-      this.#options.disk.remove(file.path)
+      discarded.push(this.#options.disk.discard(file.path))
       this.#sealed.shift()
-      removed++
     }
-    if (removed > 0) await this.#options.disk.syncDirectory(this.#options.directory)
+    if (discarded.length === 0) return
+    await Promise.all(discarded)
+    await this.#options.disk.syncDirectory(this.#options.directory)
   }
 
   /** Writes and syncs what is pending, then closes. With `remove`, the files go too: all of it is in the segments. */
@@ -292,6 +296,16 @@ export class Journal {
     this.statistics.syncMsLast = clock.monotonicMs() - startMs
     this.#syncedSequence = target
     committed(target)
+    this.#markIfIdle()
+  }
+
+  /**
+   * Until a later entry says that the last group was synced, damage to it cannot be told from a torn tail. When nothing
+   * follows at once, an entry of its own says so. It is written, not synced, and itself needs no proof.
+   */
+  #markIfIdle(): void {
+    if (this.#closed || this.#nextSequence > this.#syncedSequence + 1) return
+    this.append(EntryKind.mark, 0, nothing, true)
   }
 
   #fail(error: unknown): void {

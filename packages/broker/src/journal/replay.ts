@@ -8,6 +8,7 @@ import {
   entryCrc,
   entryHeaderBytes,
   EntryKind,
+  entrySeed,
   fileHeaderBytes,
   journalFileName,
   journalFileNumber,
@@ -45,7 +46,6 @@ export interface ReplayedEntry {
 export interface ReplayedFile {
   fileNumber: number
   path: string
-  lastSequence: number
   /** True if bytes at its end were left out as a torn tail. */
   torn: boolean
 }
@@ -63,6 +63,47 @@ export interface ReplayOptions {
   logger: Logger
   directory: string
   directoryId: Uint8Array
+  /** Entries below are all in segments. Of these the journal may lack some: files are trimmed in any order. */
+  neededSequence: number
+  /** Entries up to here are known to have been synced, from elsewhere than the journal itself. */
+  provenSequence: number
+}
+
+/** Where the entries end although something follows. */
+interface TornTail {
+  file: string
+  position: number
+  /** Of the entry that should be there. */
+  sequence: number
+}
+
+interface JournalFile {
+  number: number
+  path: string
+  bytes: Buffer
+}
+
+interface Replay {
+  options: ReplayOptions
+  seed: number
+  visit: (entry: ReplayedEntry) => void
+  result: ReplayResult
+  /** Once set, nothing more is taken: what follows was written behind a hole, and nobody was told of it. */
+  torn: TornTail | undefined
+  /** End of the entries of the last file. */
+  end: { file: string; position: number }
+}
+
+/** The journal files in `directory`, without a look into them. */
+export function listJournal(disk: Disk, directory: string): { files: ReplayedFile[]; nextFileNumber: number } {
+  const numbers = disk
+    .list(directory)
+    .map(journalFileNumber)
+    .filter((number) => number !== undefined)
+  const files = numbers.map((fileNumber) => {
+    return { fileNumber, path: `${directory}/${journalFileName(fileNumber)}`, torn: false }
+  })
+  return { files, nextFileNumber: (numbers.at(-1) ?? 0) + 1 }
 }
 
 /**
@@ -72,120 +113,133 @@ export interface ReplayOptions {
  * @throws JournalDamageError
  */
 export function replayJournal(options: ReplayOptions, visit: (entry: ReplayedEntry) => void): ReplayResult {
-  const { disk, directory } = options
-  const numbers = disk
-    .list(directory)
-    .map(journalFileNumber)
-    .filter((number) => number !== undefined)
-  const files: ReplayedFile[] = []
-  const result: ReplayResult = { files, nextSequence: -1, nextFileNumber: (numbers.at(-1) ?? 0) + 1, tornBytes: 0 }
-  let torn: { file: string; position: number; sequence: number } | undefined
-  for (const number of numbers) {
-    const path = `${directory}/${journalFileName(number)}`
-    const bytes = readWhole(disk, path)
-    if (torn) {
-      const later = findSyncedProof(bytes, 0, torn.sequence)
-      if (later !== undefined) throw new JournalDamageError(torn.file, torn.position, `${path} shows it was synced`)
-      // Nobody was told of these entries, but they stay on disk under another name for whoever wants to look.
-      files.push({ fileNumber: number, path, lastSequence: result.nextSequence - 1, torn: true })
-      result.tornBytes += lastNonZero(bytes) + 1
-      continue
-    }
-    const end = replayFile(options, { number, path, bytes }, result, visit)
-    // A spare that was never used has no entries and cannot say which come next.
-    files.push({ fileNumber: number, path, lastSequence: result.nextSequence - 1, torn: end !== undefined })
-    if (end !== undefined) torn = { file: path, position: end, sequence: result.nextSequence }
+  const { disk, directory, neededSequence } = options
+  const listed = listJournal(disk, directory)
+  const result: ReplayResult = { ...listed, nextSequence: -1, tornBytes: 0 }
+  const end = { file: directory, position: 0 }
+  const replay: Replay = { options, seed: entrySeed(options.directoryId), visit, result, torn: undefined, end }
+  for (const file of result.files) {
+    const bytes = readWhole(disk, file.path)
+    replayFile(replay, { number: file.fileNumber, path: file.path, bytes })
+    file.torn = replay.torn !== undefined && !isZero(bytes)
   }
-  if (result.nextSequence < 0) result.nextSequence = 1
+  if (result.nextSequence < 0) result.nextSequence = neededSequence
+  checkEnd(replay)
   return result
 }
 
-interface JournalFile {
-  number: number
-  path: string
-  bytes: Buffer
-}
-
-/** Returns the position at which the file's entries end before its bytes do, undefined if it is whole. */
-function replayFile(
-  options: ReplayOptions,
-  file: JournalFile,
-  result: ReplayResult,
-  visit: (entry: ReplayedEntry) => void,
-): number | undefined {
+function replayFile(replay: Replay, file: JournalFile): void {
+  const { result } = replay
   const { path, bytes } = file
+  // A spare that was never used.
+  if (isZero(bytes)) return
   const header = decodeFileHeader(bytes)
-  if (!header) return brokenHeader(file, result)
-  if (Buffer.compare(header.directoryId, options.directoryId) !== 0) {
+  if (header && Buffer.compare(header.directoryId, replay.options.directoryId) !== 0) {
     throw new JournalDamageError(path, 0, 'the file belongs to another data directory')
   }
-  if (header.fileNumber !== file.number) throw new JournalDamageError(path, 0, 'the file has been renamed')
-  if (result.nextSequence < 0) result.nextSequence = header.firstSequence
-  if (header.firstSequence !== result.nextSequence) {
-    throw new JournalDamageError(path, 0, `starts at entry ${header.firstSequence}, expected ${result.nextSequence}`)
+  if (header && header.fileNumber !== file.number) throw new JournalDamageError(path, 0, 'the file has been renamed')
+  if (header && !replay.torn) checkStart(replay, path, header.firstSequence)
+  if (!header) {
+    // Header and first entry stand in one sector: the second cannot have got to the disk without the first.
+    if (hasEntry(replay, bytes)) throw new JournalDamageError(path, 0, 'the header is broken')
+    const sequence = result.nextSequence < 0 ? replay.options.neededSequence : result.nextSequence
+    replay.torn ??= { file: path, position: 0, sequence }
   }
+  if (replay.torn) {
+    const { torn } = replay
+    const proof = findSyncedProof(replay, bytes, fileHeaderBytes, torn.sequence)
+    if (proof !== undefined) throw new JournalDamageError(torn.file, torn.position, `${path} shows it was synced`)
+    result.tornBytes += lastNonZero(bytes) + 1
+    return
+  }
+  replayEntries(replay, file)
+}
+
+/** Whether the entries before `firstSequence` are all there or not needed; else the tail before them is torn. */
+function checkStart(replay: Replay, path: string, firstSequence: number): void {
+  const { result, options } = replay
+  if (result.nextSequence < 0) {
+    if (firstSequence > options.neededSequence) {
+      throw new JournalDamageError(path, 0, `entries ${options.neededSequence} to ${firstSequence - 1} are missing`)
+    }
+    result.nextSequence = firstSequence
+  }
+  if (firstSequence < result.nextSequence) {
+    throw new JournalDamageError(path, 0, `starts at entry ${firstSequence}, expected ${result.nextSequence}`)
+  }
+  if (firstSequence > result.nextSequence) {
+    if (firstSequence <= options.neededSequence) result.nextSequence = firstSequence
+    else replay.torn = { ...replay.end, sequence: result.nextSequence }
+  }
+}
+
+function replayEntries(replay: Replay, file: JournalFile): void {
+  const { result, visit } = replay
+  const { path, bytes } = file
   let at = fileHeaderBytes
   while (at + entryHeaderBytes <= bytes.length) {
     const entry = readEntryHeader(bytes, at)
-    if (!isIntact(bytes, at, entry) || entry.sequence !== result.nextSequence) break
+    if (!isIntact(replay, bytes, at, entry) || entry.sequence !== result.nextSequence) break
     const payload = bytes.subarray(at + entryHeaderBytes, at + entryHeaderBytes + entry.payloadBytes)
     const intact = entry.kind !== EntryKind.batch || isBatchIntact(payload)
-    if (!intact && findSyncedProof(bytes, at + entryHeaderBytes, entry.sequence) === undefined) break
+    if (!intact && !wasSynced(replay, bytes, at + entryHeaderBytes, entry.sequence)) break
     visit({ kind: entry.kind, logId: entry.logId, sequence: entry.sequence, payload, intact, file: path, position: at })
     result.nextSequence++
     at += entryHeaderBytes + entry.payloadBytes
   }
-  return settleEnd(options, file, at, result)
+  replay.end = { file: path, position: at }
+  settleEnd(replay, file, at)
 }
 
 /** Decides what the bytes from `at` on are: untouched zeroes, a torn tail, or damage. */
-function settleEnd(options: ReplayOptions, file: JournalFile, at: number, result: ReplayResult): number | undefined {
+function settleEnd(replay: Replay, file: JournalFile, at: number): void {
+  const { result, options } = replay
   const rest = file.bytes.subarray(at)
-  if (isZero(rest)) return undefined
-  if (findSyncedProof(file.bytes, at, result.nextSequence) !== undefined) {
+  if (isZero(rest)) return
+  if (wasSynced(replay, file.bytes, at, result.nextSequence)) {
     throw new JournalDamageError(file.path, at, `entry ${result.nextSequence} is broken although it had been synced`)
   }
   const tornBytes = lastNonZero(rest) + 1
   result.tornBytes += tornBytes
+  replay.torn = { file: file.path, position: at, sequence: result.nextSequence }
   options.logger.warn('journal tail torn by a crash, cut', { file: file.path, position: at, bytes: tornBytes })
-  return at
 }
 
-/**
- * A file is given its header and synced before the first entry goes in, so a broken header with entries behind it is
- * damage; without any it is a file that a crash caught while it was being prepared.
- */
-function brokenHeader(file: JournalFile, result: ReplayResult): number | undefined {
-  if (isZero(file.bytes)) return undefined
-  const sequence = Math.max(result.nextSequence, 0)
-  if (findSyncedProof(file.bytes, fileHeaderBytes, sequence) !== undefined || hasEntry(file.bytes)) {
-    throw new JournalDamageError(file.path, 0, 'the header is broken')
-  }
-  return 0
+/** Nothing that is known from elsewhere to have been synced may be missing at the end. */
+function checkEnd(replay: Replay): void {
+  const { result, options, end } = replay
+  if (result.nextSequence > options.provenSequence) return
+  const what = `entries ${result.nextSequence} to ${options.provenSequence} are missing`
+  throw new JournalDamageError(end.file, end.position, what)
+}
+
+function wasSynced(replay: Replay, bytes: Buffer, from: number, sequence: number): boolean {
+  return sequence <= replay.options.provenSequence || findSyncedProof(replay, bytes, from, sequence) !== undefined
 }
 
 /** Looks behind `from` for an intact entry that says `sequence` had been synced; returns its position. */
-function findSyncedProof(bytes: Buffer, from: number, sequence: number): number | undefined {
+function findSyncedProof(replay: Replay, bytes: Buffer, from: number, sequence: number): number | undefined {
   for (let at = from; at + entryHeaderBytes <= bytes.length; at++) {
     // Byte 9 to 11 are zero and the kind is small; this skips nearly all positions before a CRC is computed.
     const kind = bytes[at + 8]!
     if (kind === 0 || kind > 16 || bytes[at + 9] !== 0 || bytes[at + 10] !== 0 || bytes[at + 11] !== 0) continue
     const entry = readEntryHeader(bytes, at)
-    if (entry.sequence > sequence && entry.syncedSequence >= sequence && isIntact(bytes, at, entry)) return at
+    if (entry.sequence > sequence && entry.syncedSequence >= sequence && isIntact(replay, bytes, at, entry)) return at
   }
   return undefined
 }
 
-function hasEntry(bytes: Buffer): boolean {
+function hasEntry(replay: Replay, bytes: Buffer): boolean {
   if (bytes.length < fileHeaderBytes + entryHeaderBytes) return false
-  return isIntact(bytes, fileHeaderBytes, readEntryHeader(bytes, fileHeaderBytes))
+  return isIntact(replay, bytes, fileHeaderBytes, readEntryHeader(bytes, fileHeaderBytes))
 }
 
 /** Whether the entry header is true to its CRC and its payload lies within the file. */
-function isIntact(bytes: Buffer, at: number, entry: EntryHeader): boolean {
+function isIntact(replay: Replay, bytes: Buffer, at: number, entry: EntryHeader): boolean {
   const start = at + entryHeaderBytes
   if (entry.kind === 0 || entry.payloadBytes > bytes.length - start) return false
-  return entryCrc(bytes, at, entry.kind, bytes.subarray(start, start + entry.payloadBytes)) === entry.crc
+  const payload = bytes.subarray(start, start + entry.payloadBytes)
+  return entryCrc(bytes, at, entry.kind, payload, replay.seed) === entry.crc
 }
 
 function isBatchIntact(payload: Buffer): boolean {

@@ -15,7 +15,19 @@ export interface Checkpoint {
   nextLogId: number
   /** The journal's next sequence; entries that are missing below it have been trimmed. */
   nextSequence: number
+  /** Journal entries up to here were synced: if one is missing, that is damage. 0 if the journal begins anew. */
+  syncedSequence: number
   logs: StoredLog[]
+}
+
+/** Below this, every journal entry that matters is in a segment or in the checkpoint itself. */
+export function neededSequenceOf(checkpoint: Checkpoint): number {
+  let needed = checkpoint.nextSequence
+  for (const log of checkpoint.logs) {
+    // What there was of a damaged log has been put aside when the damage was found.
+    if (log.damage === null) needed = Math.min(needed, log.sequence + 1)
+  }
+  return needed
 }
 
 export interface StoredLog {
@@ -62,7 +74,7 @@ export function storedLog(log: Log, sequence: number): StoredLog {
     epochs: log.epochs.entries(),
     producers: log.producers.store(),
     segments,
-    damage: log.damage ?? null,
+    damage: log.lastingDamage ?? null,
   }
 }
 

@@ -2,20 +2,8 @@ import { baseOffsetOf, batchBytesOf, batchHeaderBytes, lastOffsetOf, leaderEpoch
 import { findCrcFault } from '../record/validate.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { EpochCache } from './epoch-cache.ts'
+import { LogDamageError } from './log-damage.ts'
 import type { Segment } from './segment.ts'
-
-/** Stored bytes are not what was written. They are not served, and nothing is removed. */
-export class LogDamageError extends Error {
-  readonly file: string
-  readonly position: number
-
-  constructor(file: string, position: number, what: string) {
-    super(`${file} is damaged at byte ${position}: ${what}`)
-    this.name = 'LogDamageError'
-    this.file = file
-    this.position = position
-  }
-}
 
 export interface ColdRun {
   bytes: Uint8Array
@@ -47,7 +35,10 @@ export async function readCold(request: ColdReadRequest): Promise<ColdRun | unde
   let wanted = bytesMax + slackBytes
   for (;;) {
     const size = Math.min(wanted, segment.bytes - position)
-    if (size < batchHeaderBytes) return undefined
+    if (size < batchHeaderBytes) {
+      checkEnd(segment, position, expected)
+      return undefined
+    }
     const buffer = pool.take(size)
     const filled = await segment.read(buffer.subarray(0, size), position)
     if (filled < size) {
@@ -64,6 +55,12 @@ export async function readCold(request: ColdReadRequest): Promise<ColdRun | unde
     expected = walk.nextOffset
     wanted = Math.max(wanted, walk.needed)
   }
+}
+
+/** A damaged batch at the end must not look as if the log went on behind it. */
+function checkEnd(segment: Segment, position: number, offset: number): void {
+  if (position === segment.bytes && (segment.sparse || offset === segment.endOffset)) return
+  throw new LogDamageError(segment.path, position, `the batches end at offset ${offset}, not at ${segment.endOffset}`)
 }
 
 interface Walk {
@@ -114,8 +111,10 @@ function checkHeader(request: ColdReadRequest, bytes: Uint8Array, at: number, po
   if (!sizeFits || !offsetFits || magicOf(bytes, at) !== 2) {
     throw new LogDamageError(segment.path, position, `no batch for offset ${due} here`)
   }
-  const epoch = epochs.epochAt(baseOffset)
-  if (epoch >= 0 && leaderEpochOf(bytes, at) !== epoch) {
+  if (lastOffsetOf(bytes, at) < request.offset) return
+  // Of the batch that holds the start of the log only a part is known to the epoch cache.
+  const epoch = epochs.epochAt(Math.max(baseOffset, request.offset))
+  if (leaderEpochOf(bytes, at) !== epoch) {
     throw new LogDamageError(segment.path, position, `leader epoch ${leaderEpochOf(bytes, at)} at offset ${baseOffset}`)
   }
 }

@@ -28,6 +28,14 @@ export class EpochCache {
     this.#startOffsets.push(startOffset)
   }
 
+  /** The entry that the last record below `offset` belongs to, if it is known. */
+  entryBefore(offset: number): [number, number] | undefined {
+    for (let i = this.#epochs.length - 1; i >= 0; i--) {
+      if (this.#startOffsets[i]! < offset) return [this.#epochs[i]!, this.#startOffsets[i]!]
+    }
+    return undefined
+  }
+
   /** Epoch of the record at `offset`, -1 if it lies before all known ones. */
   epochAt(offset: number): number {
     for (let i = this.#epochs.length - 1; i >= 0; i--) if (this.#startOffsets[i]! <= offset) return this.#epochs[i]!

@@ -4,6 +4,7 @@ import { EntryKind } from '../journal/format.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Log } from './log.ts'
+import { encodeSyncedOffset } from './synced-offset.ts'
 
 export interface GroupCommitOptions {
   clock: Clock
@@ -136,6 +137,16 @@ export class GroupCommit {
     }
   }
 
+  /** The log was cut at `offset` while nothing was appended or synced; what is on its way to the journal counts no more. */
+  truncated(log: Log, offset: number): void {
+    const state = this.stateOf(log)
+    state.firstUnsyncedSequence = undefined
+    state.directPending = false
+    state.open = undefined
+    this.#direct.delete(log)
+    for (const commit of this.#queue) if (commit.log === log) commit.endOffset = Math.min(commit.endOffset, offset)
+  }
+
   /** Nothing will become durable any more. */
   fail(error: Error): void {
     for (const log of this.#states.keys()) log.fail(error.message)
@@ -161,10 +172,10 @@ export class GroupCommit {
     }
     this.#direct.delete(log)
     if (log.settings.durability !== 'fsync') {
+      // Still pending: should the log become an `fsync` one, a sync must cover this before anything behind it.
       log.markDurable(log.tail.flushedOffset)
-      this.stateOf(log).directPending = false
     } else {
-      this.startSync(log)
+      void this.startSync(log)
     }
   }
 
@@ -188,7 +199,8 @@ export class GroupCommit {
     const state = this.stateOf(log)
     state.syncing ??= this.#sync(log, state).finally(() => {
       state.syncing = undefined
-      if (state.directPending && log.damage === undefined && !this.#direct.has(log)) void this.startSync(log)
+      const waiting = state.directPending && log.settings.durability === 'fsync' && !this.#direct.has(log)
+      if (waiting && log.damage === undefined) void this.startSync(log)
     })
     return state.syncing
   }
@@ -216,13 +228,9 @@ export class GroupCommit {
     }
     if (!direct) return
     state.directPending = log.endOffset > target
-    journal.append(EntryKind.syncedOffset, log.id, encodeOffset(target), true)
+    const [epoch, start] = log.epochs.entryBefore(target) ?? [-1, -1]
+    const epochStart = start > log.startOffset ? start : -1
+    journal.append(EntryKind.syncedOffset, log.id, encodeSyncedOffset({ offset: target, epoch, epochStart }), true)
     log.markDurable(target)
   }
-}
-
-function encodeOffset(offset: number): Buffer {
-  const bytes = Buffer.alloc(8)
-  bytes.writeDoubleBE(offset)
-  return bytes
 }

@@ -46,6 +46,8 @@ export interface LogState {
   epochs: EpochCache
   producers: ProducerState
   endOffset: number
+  /** Segments with bytes that no sync of this process has covered. */
+  unsynced: Set<Segment>
 }
 
 export interface LogRead {
@@ -73,6 +75,8 @@ export class Log {
   settings: LogSettings
   /** Why nothing can be appended: damage found by recovery or a failed sync. Reads of intact parts go on. */
   damage: string | undefined
+  /** The damage that recovery has found in the files. It stays; a failed sync is over with the process. */
+  lastingDamage: string | undefined
   /** Called after `durableOffset` has grown or `damage` has been set. */
   onChange: () => void = nothingToRelease
   readonly #surroundings: LogSurroundings
@@ -81,7 +85,7 @@ export class Log {
   #durableOffset: number
   #syncedOffset: number
   /** Segments with bytes that no sync has covered yet. */
-  readonly #unsynced = new Set<Segment>()
+  readonly #unsynced: Set<Segment>
   #activeSinceMs: number
 
   constructor(surroundings: LogSurroundings, settings: LogSettings, state: LogState) {
@@ -93,6 +97,7 @@ export class Log {
     this.settings = settings
     this.#surroundings = surroundings
     this.#segments = state.segments
+    this.#unsynced = state.unsynced
     this.#startOffset = state.startOffset
     this.#durableOffset = state.endOffset
     this.#syncedOffset = state.endOffset
@@ -258,14 +263,21 @@ export class Log {
     this.#surroundings.durable(this)
   }
 
-  /** Stops appends for good. */
+  /** Recovery has found the files damaged. */
+  setDamaged(damage: string): void {
+    this.lastingDamage = damage
+    this.damage = damage
+  }
+
+  /** Stops appends until the next start. */
   fail(reason: string): void {
     this.damage ??= reason
     this.onChange()
   }
 
-  /** Moves the start; whole segments below it are returned and forgotten, for the caller to remove. */
+  /** Moves the start, to `durableOffset` at most; whole segments below it are returned and forgotten, for the caller to remove. */
   moveStart(offset: number): Segment[] {
+    if (offset > this.#durableOffset) throw new Error(`invariant broken: ${this.name} starts behind its durable end`)
     if (offset > this.#startOffset) {
       this.#startOffset = offset
       this.epochs.truncateStart(offset)
@@ -319,6 +331,7 @@ export class Log {
    * files returned, then syncs.
    */
   truncate(offset: number): { removed: Segment[]; cut: Segment | undefined } {
+    if (offset < this.#startOffset) throw new Error(`invariant broken: ${this.name} cut before its start`)
     this.flush()
     const removed: Segment[] = []
     while (this.#segments.length > 1 && this.#segments.at(-1)!.baseOffset >= offset) {
@@ -328,16 +341,19 @@ export class Log {
     }
     const last = this.#segments.at(-1)
     const cut = last && last.endOffset > offset ? last : undefined
-    if (cut) {
-      cut.truncate(offset)
-      this.#unsynced.add(cut)
-    }
+    cut?.truncate(offset)
     this.#surroundings.freed(this.tail.reset(offset))
     this.epochs.truncateEnd(offset)
     this.producers.truncateEnd(offset)
     this.#durableOffset = Math.min(this.#durableOffset, offset)
     this.#syncedOffset = Math.min(this.#syncedOffset, offset)
     return { removed, cut }
+  }
+
+  /** Cuts the file of a segment that `truncate` has given; durable after the next sync. */
+  cutFile(segment: Segment): void {
+    segment.cutFile()
+    this.#unsynced.add(segment)
   }
 
   #addSegment(baseOffset: number): Segment {

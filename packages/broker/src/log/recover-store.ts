@@ -1,10 +1,10 @@
 import type { Disk } from '../host/disk.ts'
 import { EntryKind } from '../journal/format.ts'
 import type { ReplayedEntry, ReplayedFile } from '../journal/replay.ts'
-import { replayJournal } from '../journal/replay.ts'
+import { listJournal, replayJournal } from '../journal/replay.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { StoredLog } from './checkpoint.ts'
-import { CheckpointDamageError, readCheckpoint } from './checkpoint.ts'
+import type { Checkpoint, StoredLog } from './checkpoint.ts'
+import { CheckpointDamageError, neededSequenceOf, readCheckpoint } from './checkpoint.ts'
 import type { FileBudget } from './file-budget.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
@@ -28,6 +28,12 @@ export interface RecoveredStore {
   nextSequence: number
   nextFileNumber: number
   journalFiles: ReplayedFile[]
+  /** The journal files hold what is left of a log that was found damaged just now. */
+  journalNeeded: boolean
+  /** Folders in which names have changed. */
+  changedDirectories: string[]
+  /** Folders of logs that the journal says were deleted; to be removed once a checkpoint does not name them any more. */
+  deletedDirectories: string[]
 }
 
 /** While the journal is replayed, a log's memory goes to its segment when it reaches this. */
@@ -40,6 +46,8 @@ interface Recovery {
   /** Ids below this were known when the checkpoint was written: in its list, or deleted. */
   checkpointLogId: number
   nextLogId: number
+  deletedDirectories: string[]
+  changedDirectories: Set<string>
 }
 
 /**
@@ -48,38 +56,66 @@ interface Recovery {
  * @throws CheckpointDamageError, JournalDamageError: then nothing has been changed
  */
 export function recoverStore(options: RecoverStoreOptions): RecoveredStore {
-  const { disk, logger, directory, directoryId, files } = options
+  const { disk, logger, directory, files } = options
   const checkpoint = readCheckpoint(disk, directory)
   const logsDirectory = `${directory}/logs`
-  if (!checkpoint) {
-    const strangers = [...disk.list(logsDirectory), ...disk.list(`${directory}/journal`)]
-    if (strangers.length > 0) throw new CheckpointDamageError(`${directory}/checkpoint`, 'it is missing')
-    return { logs: [], clean: true, nextLogId: 1, nextSequence: 1, nextFileNumber: 1, journalFiles: [] }
-  }
+  if (!checkpoint) return emptyStore(options)
   const recovery: Recovery = {
     options,
     scan: { disk, files, logger, logsDirectory, indexIntervalBytes: 4096 },
     logs: new Map(),
     checkpointLogId: checkpoint.nextLogId,
     nextLogId: checkpoint.nextLogId,
+    deletedDirectories: [],
+    changedDirectories: new Set(),
   }
   for (const stored of checkpoint.logs) addLog(recovery, stored, !checkpoint.clean)
-  const replayOptions = { disk, logger, directory: `${directory}/journal`, directoryId }
-  const replayed = replayJournal(replayOptions, (entry) => replayEntry(recovery, entry))
-  const logs: Log[] = []
-  for (const { recovering, log } of recovery.logs.values()) {
-    settle(options, recovering, log)
-    logs.push(log)
-  }
-  moveOrphans(options, logs)
+  const journal = replay(recovery, checkpoint)
+  const recovered = [...recovery.logs.values()]
+  for (const { recovering, log } of recovered) settle(recovery, recovering, log)
   return {
-    logs,
+    logs: recovered.map(({ log }) => log),
     clean: checkpoint.clean,
     nextLogId: recovery.nextLogId,
-    nextSequence: Math.max(replayed.nextSequence, checkpoint.nextSequence),
-    nextFileNumber: replayed.nextFileNumber,
-    journalFiles: replayed.files,
+    nextSequence: Math.max(journal.nextSequence, checkpoint.nextSequence),
+    nextFileNumber: journal.nextFileNumber,
+    journalFiles: journal.files,
+    journalNeeded: recovered.some(
+      ({ recovering, log }) => recovering.stored.damage === null && log.damage !== undefined,
+    ),
+    changedDirectories: [...recovery.changedDirectories],
+    deletedDirectories: recovery.deletedDirectories,
   }
+}
+
+function emptyStore({ disk, directory }: RecoverStoreOptions): RecoveredStore {
+  const strangers = [...disk.list(`${directory}/logs`), ...disk.list(`${directory}/journal`)]
+  if (strangers.length > 0) throw new CheckpointDamageError(`${directory}/checkpoint`, 'it is missing')
+  const firsts = { nextLogId: 1, nextSequence: 1, nextFileNumber: 1 }
+  const nothing = { logs: [], journalFiles: [], changedDirectories: [], deletedDirectories: [] }
+  return { ...firsts, ...nothing, clean: true, journalNeeded: false }
+}
+
+interface JournalEnd {
+  nextSequence: number
+  nextFileNumber: number
+  files: ReplayedFile[]
+}
+
+/** After a clean stop journal files are there only if their removal was lost; nothing in them matters. */
+function replay(recovery: Recovery, checkpoint: Checkpoint): JournalEnd {
+  const { disk, logger, directory, directoryId } = recovery.options
+  const journalDirectory = `${directory}/journal`
+  if (checkpoint.clean) return { ...listJournal(disk, journalDirectory), nextSequence: checkpoint.nextSequence }
+  const options = {
+    disk,
+    logger,
+    directory: journalDirectory,
+    directoryId,
+    neededSequence: neededSequenceOf(checkpoint),
+    provenSequence: checkpoint.syncedSequence,
+  }
+  return replayJournal(options, (entry) => replayEntry(recovery, entry))
 }
 
 function addLog(recovery: Recovery, stored: StoredLog, scan: boolean): void {
@@ -98,20 +134,18 @@ function replayEntry(recovery: Recovery, entry: ReplayedEntry): void {
     addLog(recovery, newLog(entry.logId, entry.payload.toString()), true)
     return
   }
+  const target = recovery.logs.get(entry.logId)
+  // Entries of a log that is not there: it was deleted, and the checkpoint is newer than the entry.
+  if (!target) return
   if (entry.kind === EntryKind.deleteLog) {
-    const deleted = recovery.logs.get(entry.logId)
-    if (!deleted) return
     recovery.logs.delete(entry.logId)
-    recovery.options.disk.removeDirectory(deleted.log.directory)
+    recovery.deletedDirectories.push(target.log.directory)
     return
   }
-  // Entries of a log that is not there: it was deleted, and the checkpoint is newer than the entry.
-  const target = recovery.logs.get(entry.logId)
-  if (!target) return
-  applyEntry(target.recovering, entry, (batch) => {
-    const { log, recovering } = target
-    // Where the scan stopped at torn bytes, they must go before the segment is written again.
-    if (log.tail.unflushedBytes >= flushBytesMin) flushInto(recovery.options, recovering, log)
+  const { log, recovering } = target
+  applyEntry(recovering, entry, (batch) => {
+    makeRoom(recovery, recovering)
+    if (log.tail.unflushedBytes >= flushBytesMin) log.flush()
     log.appendStamped(batch, false)
     recovering.state.endOffset = log.endOffset
   })
@@ -132,53 +166,69 @@ function newLog(id: number, name: string): StoredLog {
 }
 
 /** All entries are in: decides between torn tail and damage, and cuts the former. */
-function settle(options: RecoverStoreOptions, recovering: RecoveringLog, log: Log): void {
-  if (recovering.damage === undefined && log.endOffset < recovering.provenOffset) {
-    recovering.damage = `the log ends at offset ${log.endOffset}, but ${recovering.provenOffset} had been synced`
+function settle(recovery: Recovery, recovering: RecoveringLog, log: Log): void {
+  const { stored, provenOffset } = recovering
+  if (recovering.damage === undefined && log.endOffset < provenOffset) {
+    recovering.damage = `the log ends at offset ${log.endOffset}, but ${provenOffset} had been synced`
   }
   log.producers.truncateEnd(log.endOffset)
   log.markDurable(log.endOffset)
   if (recovering.damage === undefined) {
-    flushInto(options, recovering, log)
+    makeRoom(recovery, recovering)
     return
   }
-  options.logger.error('log damaged, it takes no more records', { log: log.name, damage: recovering.damage })
-  log.damage = recovering.damage
+  const fields = { log: log.name, damage: recovering.damage, since: stored.damage === null ? 'now' : 'earlier' }
+  recovery.options.logger.error('log damaged, it takes no more records', fields)
+  log.setDamaged(recovering.damage)
 }
 
-/** Folders that belong to no log are moved out of the way, never removed: a crash in the middle of a deletion leaves them. */
-function moveOrphans(options: RecoverStoreOptions, logs: readonly Log[]): void {
+/**
+ * Folders that belong to no log are moved out of the way, never removed: a crash in the middle of a deletion leaves them.
+ * Only to be called when the logs are those of a durable checkpoint.
+ */
+export function moveOrphans(options: { disk: Disk; directory: string; logger: Logger }, logs: readonly Log[]): void {
   const { disk, directory, logger } = options
-  const known = new Set(logs.map((log) => log.name))
+  const known = new Set(logs.map((log) => log.directory))
   for (const name of disk.list(`${directory}/logs`)) {
-    if (known.has(name)) continue
+    const path = `${directory}/logs/${name}`
+    if (known.has(path)) continue
     disk.makeDirectory(`${directory}/orphans`)
-    disk.rename(`${directory}/logs/${name}`, `${directory}/orphans/${name}`)
-    logger.warn('folder belongs to no log, moved', { folder: `${directory}/orphans/${name}` })
+    const target = freePath(disk, `${directory}/orphans`, name)
+    disk.rename(path, target)
+    logger.warn('folder belongs to no log, moved', { folder: target })
   }
 }
 
-/** Sets torn bytes aside, then writes what the journal had. */
-function flushInto(options: RecoverStoreOptions, recovering: RecoveringLog, log: Log): void {
-  const { torn } = recovering
+/**
+ * Puts what lies behind the end of a log out of the way, under another name for whoever wants to look: the torn bytes of
+ * its last segment and the files behind a hole. Must be durable before the log grows, or it would meet them again.
+ */
+function makeRoom(recovery: Recovery, recovering: RecoveringLog): void {
+  const { torn, strays, state } = recovering
+  if (!torn && strays.length === 0) return
+  const { disk, logger } = recovery.options
+  recovery.changedDirectories.add(state.directory)
   if (torn) {
     recovering.torn = undefined
     const { path, bytes } = torn.segment
-    options.logger.warn('segment tail torn by a crash, cut', {
-      file: path,
-      position: bytes,
-      bytes: torn.fileBytes - bytes,
-    })
-    setAside(options, path, bytes, torn.fileBytes)
+    const cut = { file: path, position: bytes, bytes: torn.fileBytes - bytes }
+    logger.warn('segment tail torn by a crash, cut', cut)
+    cutTail(disk, path, bytes, torn.fileBytes)
+    state.unsynced.add(torn.segment)
   }
-  log.flush()
+  for (const path of strays.splice(0)) {
+    const slash = path.lastIndexOf('/')
+    const target = freePath(disk, path.slice(0, slash), `${path.slice(slash + 1)}.torn`)
+    disk.rename(path, target)
+    logger.warn('segment behind a torn tail, moved', { file: target })
+  }
 }
 
-/** Copies the bytes from `position` on to a file `….torn` for whoever wants to look, and cuts them off. */
-function setAside(options: RecoverStoreOptions, path: string, position: number, end: number): void {
-  const { disk } = options
+/** Copies the bytes from `position` on to a file `….torn` and cuts them off. */
+function cutTail(disk: Disk, path: string, position: number, end: number): void {
+  const slash = path.lastIndexOf('/')
   const source = disk.open(path, 'write')
-  const copy = disk.open(`${path}.${position}.torn`, 'write')
+  const copy = disk.open(freePath(disk, path.slice(0, slash), `${path.slice(slash + 1)}.${position}.torn`), 'create')
   try {
     const buffer = Buffer.allocUnsafe(Math.min(1 << 20, end - position))
     for (let at = position; at < end; ) {
@@ -192,4 +242,12 @@ function setAside(options: RecoverStoreOptions, path: string, position: number, 
     source.close()
     copy.close()
   }
+}
+
+/** `name` in `directory`, with a number behind it if that is taken. */
+function freePath(disk: Disk, directory: string, name: string): string {
+  const taken = new Set(disk.list(directory))
+  let free = name
+  for (let i = 2; taken.has(free); i++) free = `${name}-${i}`
+  return `${directory}/${free}`
 }

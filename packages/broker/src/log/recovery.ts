@@ -1,6 +1,6 @@
 import type { Disk } from '../host/disk.ts'
 import { DiskError } from '../host/disk.ts'
-import { EntryKind } from '../journal/format.ts'
+import { batchCoveredBytes, EntryKind } from '../journal/format.ts'
 import type { ReplayedEntry } from '../journal/replay.ts'
 import {
   baseOffsetOf,
@@ -10,6 +10,7 @@ import {
   leaderEpochOf,
   producerIdOf,
 } from '../record/batch.ts'
+import { crc32c } from '../record/crc32c.ts'
 import { findCrcFault, isPlausibleBatch } from '../record/validate.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { StoredLog } from './checkpoint.ts'
@@ -19,6 +20,8 @@ import type { FileBudget } from './file-budget.ts'
 import type { LogState } from './log.ts'
 import { ProducerState } from './producer-state.ts'
 import { parseSegmentFileName, Segment } from './segment.ts'
+import { decodeSyncedOffset } from './synced-offset.ts'
+import type { SyncedOffset } from './synced-offset.ts'
 
 const scanWindowBytes = 1 << 20
 
@@ -39,11 +42,20 @@ export interface RecoveringLog {
   damage: string | undefined
   /** Where the valid bytes of the last segment end although its file goes on. */
   torn: { segment: Segment; fileBytes: number } | undefined
+  /** Files behind a hole. They must be out of the way before the log grows to where they start. */
+  strays: string[]
+  /** CRC of what the batch's own CRC does not cover, by base offset, for batches taken up from the files. */
+  heads: Map<number, number>
+}
+
+/** Folder of a log. The id keeps apart what two logs of one name leave, of which the first was deleted. */
+export function logDirectory(logsDirectory: string, log: { id: number; name: string }): string {
+  return `${logsDirectory}/${log.name}.${log.id}`
 }
 
 /** The log as the checkpoint has it, without a look at its files. */
 export function fromCheckpoint(options: RecoveryOptions, stored: StoredLog): RecoveringLog {
-  const directory = `${options.logsDirectory}/${stored.name}`
+  const directory = logDirectory(options.logsDirectory, stored)
   const { disk, files, indexIntervalBytes } = options
   const segments = stored.segments.map(
     (s) =>
@@ -58,8 +70,11 @@ export function fromCheckpoint(options: RecoveryOptions, stored: StoredLog): Rec
     epochs: new EpochCache(stored.epochs),
     producers: ProducerState.restore(stored.producers),
     endOffset: stored.syncedOffset,
+    unsynced: new Set(),
   }
-  return { state, stored, provenOffset: stored.syncedOffset, damage: stored.damage ?? undefined, torn: undefined }
+  const damage = stored.damage ?? undefined
+  const provenOffset = stored.syncedOffset
+  return { state, stored, provenOffset, damage, torn: undefined, strays: [], heads: new Map() }
 }
 
 /** After a clean stop: the files are there in the sizes they had. Their contents are checked when they are read. */
@@ -73,7 +88,8 @@ export function checkFiles(options: RecoveryOptions, log: RecoveringLog): void {
 
 /**
  * After a crash: takes up what the segment files hold beyond the checkpoint, as far as it is whole, and removes
- * leftovers that the checkpoint proves to be such. Changes no file that the log still has.
+ * leftovers that the checkpoint proves to be such. What it takes up it writes again in its place: it may stand in the
+ * page cache only, and even be thought clean there after a failed sync; the next sync must cover it.
  */
 export function scanFiles(options: RecoveryOptions, log: RecoveringLog): void {
   const { state, stored } = log
@@ -100,7 +116,7 @@ export function scanFiles(options: RecoveryOptions, log: RecoveringLog): void {
     const segment = new Segment({ disk, files, directory, baseOffset, generation, indexIntervalBytes })
     if (baseOffset !== state.endOffset || log.torn) {
       // Written but never synced, behind a hole: the journal has what was promised of it.
-      log.torn ??= { segment, fileBytes: disk.sizeOf(segment.path) ?? 0 }
+      log.strays.push(segment.path)
       continue
     }
     state.segments.push(segment)
@@ -148,8 +164,9 @@ function scanSegment(log: RecoveringLog, segment: Segment): void {
       continue
     }
     const run = window.subarray(0, valid)
-    segment.noteRun(run)
-    noteBatches(state, run)
+    segment.append([run])
+    state.unsynced.add(segment)
+    noteBatches(log, run)
   }
   if (segment.bytes < fileBytes) log.torn = { segment, fileBytes }
 }
@@ -167,28 +184,48 @@ function validPrefix(bytes: Uint8Array, due: number): number {
   return at
 }
 
-function noteBatches(state: LogState, run: Uint8Array): void {
+function noteBatches({ state, heads }: RecoveringLog, run: Uint8Array): void {
   for (let at = 0; at < run.length; at += batchBytesOf(run, at)) {
     state.epochs.assign(leaderEpochOf(run, at), baseOffsetOf(run, at))
     if (producerIdOf(run, at) >= 0) state.producers.apply(run, at)
     state.endOffset = lastOffsetOf(run, at) + 1
+    heads.set(baseOffsetOf(run, at), headCrc(run, at))
   }
+}
+
+function headCrc(bytes: Uint8Array, at: number): number {
+  return crc32c(bytes.subarray(at, at + batchCoveredBytes))
 }
 
 /** What one journal entry of this log means for it; `take` appends a batch to the log's memory. */
 export function applyEntry(log: RecoveringLog, entry: ReplayedEntry, take: (batch: Buffer) => void): void {
   if (entry.sequence <= log.stored.sequence || log.damage !== undefined) return
   if (entry.kind === EntryKind.syncedOffset) {
-    log.provenOffset = Math.max(log.provenOffset, entry.payload.readDoubleBE(0))
+    checkProof(log, decodeSyncedOffset(entry.payload))
     return
   }
   const baseOffset = baseOffsetOf(entry.payload, 0)
-  if (baseOffset < log.state.endOffset) return
-  if (!entry.intact) {
-    log.damage = `${entry.file} is damaged at byte ${entry.position} (offset ${baseOffset})`
-  } else if (baseOffset > log.state.endOffset) {
+  if (baseOffset < log.state.endOffset) checkTwin(log, entry, baseOffset)
+  else if (!entry.intact) log.damage = `${entry.file} is damaged at byte ${entry.position} (offset ${baseOffset})`
+  else if (baseOffset > log.state.endOffset) {
     log.damage = `offsets ${log.state.endOffset} to ${baseOffset - 1} are missing`
-  } else {
-    take(entry.payload)
-  }
+  } else take(entry.payload)
+}
+
+/** The file has this batch too. Its own CRC was checked; offset and epoch, which that does not cover, are checked here. */
+function checkTwin(log: RecoveringLog, entry: ReplayedEntry, baseOffset: number): void {
+  if (baseOffset < log.stored.syncedOffset || log.heads.get(baseOffset) === headCrc(entry.payload, 0)) return
+  log.damage = `segment and journal (${entry.file} at byte ${entry.position}) differ at offset ${baseOffset}`
+}
+
+/** Large batches are in the segment only; the epochs they had when they were synced are on record. */
+function checkProof(log: RecoveringLog, proof: SyncedOffset): void {
+  const { state } = log
+  log.provenOffset = Math.max(log.provenOffset, proof.offset)
+  if (state.endOffset < proof.offset || proof.offset <= state.startOffset) return
+  const found = state.epochs.entryBefore(proof.offset)
+  const epoch = found?.[0] ?? -1
+  const startFits = !found || proof.epochStart < 0 || found[1] === Math.max(proof.epochStart, state.startOffset)
+  if (epoch !== proof.epoch || !startFits)
+    log.damage = `leader epoch ${epoch} before offset ${proof.offset}, it was ${proof.epoch}`
 }

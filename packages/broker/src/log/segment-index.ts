@@ -13,7 +13,8 @@ import { crc32c } from '../record/crc32c.ts'
  * | 40 |  8 | offset of the last record of the first batch with that timestamp |
  * | 48 |  4 | entries |
  * | 52 |  4 | 1 if offsets in the segment may have gaps (compacted), else 0 |
- * | 56 |  8 | zero |
+ * | 56 |  4 | position of the last batch described |
+ * | 60 |  4 | CRC field of that batch: an index of other bytes than the segment now has is not used |
  *
  * Entry: offset relative to the base (4), position (4), largest timestamp before the position (8, a double).
  */
@@ -40,6 +41,8 @@ export class SegmentIndex {
   #positions = new Uint32Array(16)
   #timestamps = new Float64Array(16)
   #count = 0
+  #lastPosition = 0
+  #lastCrc = 0
 
   constructor(baseOffset: number, intervalBytes: number) {
     this.#baseOffset = baseOffset
@@ -50,8 +53,15 @@ export class SegmentIndex {
     return this.#count
   }
 
-  /** Notes the batch at `position` if it lies an interval behind the last noted one. */
-  note(offset: number, position: number, maxTimestampBeforeMs: number): void {
+  /** Where the last batch stands that the index has been told of, and the CRC field it has. */
+  get last(): { position: number; crc: number } {
+    return { position: this.#lastPosition, crc: this.#lastCrc }
+  }
+
+  /** Notes the batch at `position`, with an entry if it lies an interval behind the last one that has one. */
+  note(offset: number, position: number, maxTimestampBeforeMs: number, crc: number): void {
+    this.#lastPosition = position
+    this.#lastCrc = crc
     const last = this.#count === 0 ? 0 : this.#positions[this.#count - 1]!
     const relative = offset - this.#baseOffset
     if (position - last < this.#intervalBytes || relative > 0xffffffff) return
@@ -89,11 +99,6 @@ export class SegmentIndex {
     return { offset: this.#baseOffset + this.#offsets[low - 1]!, position: this.#positions[low - 1]! }
   }
 
-  /** Forgets entries at or behind `position`. */
-  truncateTo(position: number): void {
-    while (this.#count > 0 && this.#positions[this.#count - 1]! >= position) this.#count--
-  }
-
   encode(summary: SegmentSummary): Buffer {
     const size = headerBytes + this.#count * entryBytes
     const bytes = Buffer.alloc(size + 4)
@@ -105,6 +110,8 @@ export class SegmentIndex {
     bytes.writeDoubleBE(summary.maxTimestampOffset, 40)
     bytes.writeUInt32BE(this.#count, 48)
     bytes.writeUInt32BE(summary.sparse ? 1 : 0, 52)
+    bytes.writeUInt32BE(this.#lastPosition, 56)
+    bytes.writeUInt32BE(this.#lastCrc, 60)
     for (let i = 0, at = headerBytes; i < this.#count; i++, at += entryBytes) {
       bytes.writeUInt32BE(this.#offsets[i]!, at)
       bytes.writeUInt32BE(this.#positions[i]!, at + 4)
@@ -130,6 +137,8 @@ export class SegmentIndex {
     index.#positions = new Uint32Array(Math.max(count, 16))
     index.#timestamps = new Float64Array(Math.max(count, 16))
     index.#count = count
+    index.#lastPosition = bytes.readUInt32BE(56)
+    index.#lastCrc = bytes.readUInt32BE(60)
     for (let i = 0, at = headerBytes; i < count; i++, at += entryBytes) {
       index.#offsets[i] = bytes.readUInt32BE(at)
       index.#positions[i] = bytes.readUInt32BE(at + 4)

@@ -7,8 +7,10 @@ import {
   lastOffsetOf,
   maxTimestampOf,
   recordCountOf,
+  storedCrcOf,
 } from '../record/batch.ts'
 import type { FileBudget } from './file-budget.ts'
+import { LogDamageError } from './log-damage.ts'
 import type { SegmentSummary } from './segment-index.ts'
 import { SegmentIndex } from './segment-index.ts'
 
@@ -109,7 +111,7 @@ export class Segment {
 
   /** Takes up batches that are in the file already, as recovery finds them. */
   noteRun(run: Uint8Array): void {
-    for (let at = 0; at < run.length; at += batchBytesOf(run, at)) this.#noteBatch(run, at)
+    for (let at = 0; at < run.length; at += batchBytesOf(run, at)) this.#noteBatch(run, at, this.#index)
   }
 
   /** Makes what is in the file durable, and its name the first time. */
@@ -169,7 +171,8 @@ export class Segment {
 
   /** The index, loaded from its file; what that does not describe yet, or all of it, is made from the batch headers. */
   index(): SegmentIndex {
-    return this.#index ?? this.#makeIndex(this.#summary.bytes)
+    this.#index ??= this.#makeIndex()
+    return this.#index
   }
 
   /** Writes the index file of a segment that is complete and frees the memory of the index; once. */
@@ -197,17 +200,25 @@ export class Segment {
   /**
    * Forgets everything from the first batch on that reaches `offset`. The file is cut only by `cutFile`, once a
    * checkpoint says so.
+   * @throws LogDamageError, changing nothing
    */
   truncate(offset: number): void {
-    const position = this.#positionOf(offset)
+    const end = this.#positionOf(offset)
+    const { sparse } = this.#summary
+    const index = new SegmentIndex(this.baseOffset, this.#options.indexIntervalBytes)
+    this.#summary = { ...emptySummary(this.baseOffset), sparse }
+    this.#walkHeaders(0, end, (bytes, at) => this.#noteBatch(bytes, at, index))
     this.#summary.endOffset = offset
-    this.#makeIndex(position)
+    this.#index = index
+    this.#indexStored = false
     this.#synced = { ...this.#summary }
   }
 
   /** Cuts the file to the bytes that are known. Durable after `sync`. */
   cutFile(): void {
-    const pinned = this.#options.files.pin(this.path)
+    const { disk, files } = this.#options
+    disk.remove(this.indexPath)
+    const pinned = files.pin(this.path)
     try {
       pinned.file.truncate(this.#summary.bytes)
     } finally {
@@ -220,15 +231,13 @@ export class Segment {
     return this.#options.disk.sizeOf(this.path) ?? 0
   }
 
+  /** Position of the first batch that reaches `offset`. */
   #positionOf(offset: number): number {
-    let { position } = this.index().floor(offset)
-    const header = Buffer.allocUnsafe(batchHeaderBytes)
-    while (position < this.#summary.bytes) {
-      this.readNow(header, position)
-      if (lastOffsetOf(header, 0) >= offset) break
-      position += batchBytesOf(header, 0)
-    }
-    return position
+    let end = this.index().floor(offset).position
+    this.#walkHeaders(end, this.#summary.bytes, (bytes, at, position) => {
+      if (lastOffsetOf(bytes, at) < offset) end = position + batchBytesOf(bytes, at)
+    })
+    return end
   }
 
   /** Removes the files. Readers that have begun finish on their open handle. */
@@ -244,19 +253,25 @@ export class Segment {
     if (this.#removed) throw new DiskError('not-found', this.path, 'the segment was removed')
   }
 
-  #makeIndex(end: number): SegmentIndex {
-    const { sparse, endOffset } = this.#summary
-    const stored = this.#loadIndex(end)
+  /** What is known of the segment stays as it is: headers may be damaged, and reads will tell. */
+  #makeIndex(): SegmentIndex {
+    const stored = this.#loadIndex()
     const index = stored?.index ?? new SegmentIndex(this.baseOffset, this.#options.indexIntervalBytes)
-    this.#index = index
-    this.#summary = { ...(stored?.summary ?? emptySummary(this.baseOffset)), sparse }
-    this.#walkHeaders(this.#summary.bytes, end)
-    this.#summary.endOffset = endOffset
+    let { maxTimestampMs } = stored?.summary ?? emptySummary(this.baseOffset)
+    try {
+      this.#walkHeaders(stored?.summary.bytes ?? 0, this.#summary.bytes, (bytes, at, position) => {
+        index.note(baseOffsetOf(bytes, at), position, maxTimestampMs, storedCrcOf(bytes, at))
+        if (recordCountOf(bytes, at) > 0) maxTimestampMs = Math.max(maxTimestampMs, maxTimestampOf(bytes, at))
+      })
+    } catch (error) {
+      // What lies before the damage can be found all the same; the read that gets there throws.
+      if (!(error instanceof LogDamageError)) throw error
+    }
     return index
   }
 
-  /** Undefined if the file is missing, damaged, or describes more than the first `end` bytes. */
-  #loadIndex(end: number): { index: SegmentIndex; summary: SegmentSummary } | undefined {
+  /** Undefined if the file is missing, damaged, or describes other bytes than the segment has. */
+  #loadIndex(): { index: SegmentIndex; summary: SegmentSummary } | undefined {
     const { disk, indexIntervalBytes } = this.#options
     const size = disk.sizeOf(this.indexPath)
     if (size === undefined) return undefined
@@ -265,33 +280,48 @@ export class Segment {
       const bytes = Buffer.allocUnsafe(size)
       const count = file.readNow(bytes, 0)
       const decoded = SegmentIndex.decode(bytes.subarray(0, count), this.baseOffset, indexIntervalBytes)
-      return decoded && decoded.summary.bytes <= end ? decoded : undefined
+      return decoded && this.#isDescribedBy(decoded) ? decoded : undefined
     } finally {
       file.close()
     }
   }
 
-  /** Notes the batches between two positions, reading headers only where batches are larger than the window. */
-  #walkHeaders(start: number, end: number): void {
+  /** A log that was cut and has grown again may have an index of what it was before. */
+  #isDescribedBy({ index, summary }: { index: SegmentIndex; summary: SegmentSummary }): boolean {
+    if (summary.bytes > this.#summary.bytes) return false
+    if (summary.bytes === 0) return true
+    const { position, crc } = index.last
+    const header = Buffer.alloc(batchHeaderBytes)
+    const count = this.readNow(header, position)
+    return (
+      count === header.length && position + batchBytesOf(header, 0) === summary.bytes && storedCrcOf(header, 0) === crc
+    )
+  }
+
+  /**
+   * Visits the batches between two positions, reading headers only where batches are larger than the window.
+   * @throws LogDamageError where the sizes of batches do not lead to `end`
+   */
+  #walkHeaders(start: number, end: number, visit: (bytes: Uint8Array, at: number, position: number) => void): void {
     const window = Buffer.allocUnsafe(Math.min(walkWindowBytes, Math.max(end - start, 0)))
-    for (let at = start; at + batchHeaderBytes <= end; ) {
-      const filled = this.readNow(window, at)
-      let inWindow = 0
-      while (inWindow + batchHeaderBytes <= filled && at + inWindow < end) {
-        const bytes = batchBytesOf(window, inWindow)
-        if (bytes < batchHeaderBytes || at + inWindow + bytes > end) return
-        this.#noteBatch(window, inWindow)
-        inWindow += bytes
+    for (let position = start; position < end; ) {
+      const filled = this.readNow(window, position)
+      let at = 0
+      while (at + batchHeaderBytes <= filled && position + at < end) {
+        const bytes = batchBytesOf(window, at)
+        if (bytes < batchHeaderBytes || position + at + bytes > end) break
+        visit(window, at, position + at)
+        at += bytes
       }
-      if (inWindow === 0) return
-      at += inWindow
+      if (at === 0) throw new LogDamageError(this.path, position, 'no batch here')
+      position += at
     }
   }
 
   /** Takes up the batch whose header stands at `at`. */
-  #noteBatch(bytes: Uint8Array, at: number): void {
+  #noteBatch(bytes: Uint8Array, at: number, index: SegmentIndex | undefined): void {
     const summary = this.#summary
-    this.#index?.note(baseOffsetOf(bytes, at), summary.bytes, summary.maxTimestampMs)
+    index?.note(baseOffsetOf(bytes, at), summary.bytes, summary.maxTimestampMs, storedCrcOf(bytes, at))
     const timestampMs = maxTimestampOf(bytes, at)
     // Compaction leaves batches without records behind; nobody finds a record by their timestamp.
     if (timestampMs > summary.maxTimestampMs && recordCountOf(bytes, at) > 0) {

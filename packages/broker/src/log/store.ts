@@ -1,8 +1,9 @@
 import type { Clock } from '../host/clock.ts'
 import type { Disk } from '../host/disk.ts'
+import { DiskError } from '../host/disk.ts'
+import { makeDurableDirectory } from './durable-directory.ts'
 import { EntryKind } from '../journal/format.ts'
 import { Journal } from '../journal/journal.ts'
-import type { ReplayedFile } from '../journal/replay.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { BufferPool } from './buffer-pool.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -13,7 +14,9 @@ import { GroupCommit } from './group-commit.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
 import { ProducerState } from './producer-state.ts'
-import { recoverStore } from './recover-store.ts'
+import type { RecoveredStore } from './recover-store.ts'
+import { moveOrphans, recoverStore } from './recover-store.ts'
+import { logDirectory } from './recovery.ts'
 import type { Segment } from './segment.ts'
 import { WriteBehind } from './write-behind.ts'
 
@@ -88,33 +91,50 @@ export class LogStore {
   static async open(options: LogStoreOptions): Promise<LogStore> {
     const store = new LogStore(options)
     const { disk, directory } = options
+    await makeDurableDirectory(disk, directory)
+    // These two names become durable with that of the checkpoint.
     disk.makeDirectory(`${directory}/journal`)
     disk.makeDirectory(`${directory}/logs`)
+    // After a kill the checkpoint may be there for us and not for the disk; recovery removes what it does not name.
+    await disk.syncDirectory(directory)
     const recovered = recoverStore({
       ...options,
       files: store.#files,
       surroundings: store.#surroundings,
     })
     store.#nextLogId = recovered.nextLogId
-    await store.#finishRecovery(recovered.logs, recovered.nextSequence, recovered.clean)
+    await store.#finishRecovery(recovered)
+    await store.#clearOldLogs(recovered)
     await store.#openJournal(recovered.nextSequence, recovered.nextFileNumber)
     for (const log of recovered.logs) store.#adopt(log, 0)
     store.#started = true
-    await store.#clearOldJournal(recovered.journalFiles)
+    await store.#clearOldJournal(recovered)
     return store
   }
 
   /** Brings what recovery found into synced segments, then says so in a checkpoint: from here on the old journal is not needed. */
-  async #finishRecovery(logs: readonly Log[], nextSequence: number, clean: boolean): Promise<void> {
+  async #finishRecovery({ logs, nextSequence, changedDirectories }: RecoveredStore): Promise<void> {
     const { disk, directory } = this.#options
     for (const log of logs) {
-      if (clean || log.damage !== undefined) continue
+      if (log.damage !== undefined) continue
       log.flush()
-      await log.sync()
+      if (log.isDirty) await log.sync()
       log.tail.reset(log.endOffset)
     }
+    for (const changed of changedDirectories) await disk.syncDirectory(changed)
     const stored = logs.map((log) => storedLog(log, log.damage === undefined ? nextSequence - 1 : 0))
-    await writeCheckpoint(disk, directory, { clean: false, nextLogId: this.#nextLogId, nextSequence, logs: stored })
+    const nextLogId = this.#nextLogId
+    const checkpoint = { clean: false, nextLogId, nextSequence, syncedSequence: 0, logs: stored }
+    await writeCheckpoint(disk, directory, checkpoint)
+  }
+
+  /** Removes what only the state before the new checkpoint knew. */
+  async #clearOldLogs({ logs, clean, deletedDirectories }: RecoveredStore): Promise<void> {
+    const { disk, directory } = this.#options
+    if (clean) return
+    for (const deleted of deletedDirectories) disk.removeDirectory(deleted)
+    moveOrphans(this.#options, logs)
+    await disk.syncDirectory(`${directory}/logs`)
   }
 
   async #openJournal(nextSequence: number, nextFileNumber: number): Promise<void> {
@@ -141,15 +161,14 @@ export class LogStore {
     )
   }
 
-  /** Files of damaged logs' entries are kept: what they hold may be all that is left. */
-  async #clearOldJournal(files: readonly ReplayedFile[]): Promise<void> {
+  /** The journal of a log that was found damaged is kept: what it holds may be all that is left. */
+  async #clearOldJournal({ journalFiles, journalNeeded }: RecoveredStore): Promise<void> {
     const { disk, directory } = this.#options
-    const damaged = [...this.#logs.values()].some((log) => log.damage !== undefined)
-    for (const file of files) {
-      if (damaged || file.torn) disk.rename(file.path, `${file.path}.${damaged ? 'kept' : 'torn'}`)
+    for (const file of journalFiles) {
+      if (journalNeeded || file.torn) disk.rename(file.path, `${file.path}.${journalNeeded ? 'kept' : 'torn'}`)
       else disk.remove(file.path)
     }
-    if (files.length > 0) await disk.syncDirectory(`${directory}/journal`)
+    if (journalFiles.length > 0) await disk.syncDirectory(`${directory}/journal`)
   }
 
   get(name: string): Log | undefined {
@@ -191,12 +210,13 @@ export class LogStore {
     const log = new Log(this.#surroundings, settings, {
       id,
       name,
-      directory: `${this.#options.directory}/logs/${name}`,
+      directory: logDirectory(`${this.#options.directory}/logs`, { id, name }),
       startOffset: 0,
       segments: [],
       epochs: new EpochCache(),
       producers: new ProducerState(),
       endOffset: 0,
+      unsynced: new Set(),
     })
     this.#adopt(log, this.#journal.append(EntryKind.createLog, id, Buffer.from(name)))
     return log
@@ -220,8 +240,11 @@ export class LogStore {
     await disk.syncDirectory(`${directory}/logs`)
   }
 
-  /** Moves the start of a log, durably, and removes the segments before it. */
+  /** Moves the start of a log, durably, and removes the segments before it. @throws DiskError */
   async moveStart(log: Log, offset: number): Promise<void> {
+    // After a crash the log must not end before its start; in the journal there may be more, or nothing (`os`).
+    if (offset > log.syncedOffset) await this.syncLog(log)
+    if (offset > log.syncedOffset) throw new DiskError('io', log.directory, log.damage ?? 'could not be synced')
     await this.#removeUnlisted(log.moveStart(offset))
   }
 
@@ -252,17 +275,31 @@ export class LogStore {
     }
   }
 
-  /** Cuts a log at `offset`, a batch boundary, durably. No append may come in between. */
+  /**
+   * Cuts a log at `offset`, a batch boundary not before its start, durably. No append may come in between.
+   * @throws DiskError, LogDamageError
+   */
   async truncate(log: Log, offset: number): Promise<void> {
     if (offset >= log.endOffset) return
+    const { disk } = this.#options
     log.flush()
-    while (log.isDirty && log.damage === undefined) await this.#commits.startSync(log)
+    // Also a sync under way must have ended: it would call durable what is not there any more.
+    await this.#syncAllOf(log)
     const { removed, cut } = log.truncate(offset)
-    this.#commits.stateOf(log).firstUnsyncedSequence = undefined
+    this.#commits.truncated(log, offset)
     await this.checkpoint()
     for (const segment of removed) segment.remove()
-    cut?.cutFile()
-    await log.sync()
+    if (cut) log.cutFile(cut)
+    await this.#syncAllOf(log)
+    // A file that came back after a crash would join the log once it has grown to where the file starts.
+    if (removed.length > 0 || cut) await disk.syncDirectory(log.directory)
+  }
+
+  /** Resolves when no bytes of `log` are unsynced and no sync is under way. */
+  async #syncAllOf(log: Log): Promise<void> {
+    while ((log.isDirty || this.#commits.stateOf(log).syncing) && log.damage === undefined) {
+      await this.#commits.startSync(log)
+    }
   }
 
   /** Writes a checkpoint of the present state; durable when it resolves. Calls that overlap share one. */
@@ -287,7 +324,8 @@ export class LogStore {
     const { disk, directory } = this.#options
     const logs = [...this.#logs.values()].map((log) => storedLog(log, this.#sequenceInSegments(log)))
     const { nextSequence } = this.#journal
-    const checkpoint: Checkpoint = { clean, nextLogId: this.#nextLogId, nextSequence, logs }
+    const syncedSequence = clean ? 0 : this.#journal.syncedSequence
+    const checkpoint: Checkpoint = { clean, nextLogId: this.#nextLogId, nextSequence, syncedSequence, logs }
     return writeCheckpoint(disk, directory, checkpoint)
   }
 
@@ -302,15 +340,31 @@ export class LogStore {
     if (this.#closed) return
     this.#closed = true
     await this.#writeBehind.stop()
-    const failed = this.#failure !== undefined
-    if (!failed) await this.#writeBehind.flushAll()
-    const intact = !failed && [...this.#logs.values()].every((log) => log.damage === undefined)
-    if (intact) {
-      for (const log of this.#logs.values()) await log.storeActiveIndex()
-      await this.#writeCheckpoint(true)
+    let clean = false
+    try {
+      clean = await this.#closeLogs()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      // Nothing is lost: the journal stays, and the next start recovers from it.
+      this.#options.logger.error('not stopped cleanly, the next start recovers', { error: error.message })
     }
-    await this.#journal.close(intact)
+    while (this.#checkpointing) await this.#checkpointing.catch(() => undefined)
+    await this.#journal.close(clean)
     this.#files.closeAll()
+  }
+
+  /** Resolves with whether everything is in synced segments and the checkpoint says so. */
+  async #closeLogs(): Promise<boolean> {
+    if (this.#failure === undefined) await this.#writeBehind.flushAll()
+    const logs = [...this.#logs.values()]
+    if (this.#failure !== undefined || logs.some((log) => log.damage !== log.lastingDamage)) return false
+    for (const log of logs) if (log.damage === undefined) await log.storeActiveIndex()
+    await this.#checkpointing?.catch(() => undefined)
+    this.#checkpointing = this.#writeCheckpoint(true)
+    await this.#checkpointing.finally(() => {
+      this.#checkpointing = undefined
+    })
+    return true
   }
 
   #adopt(log: Log, createSequence: number): void {

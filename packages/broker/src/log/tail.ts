@@ -177,10 +177,11 @@ export class Tail {
   }
 
   #push(chunk: TailChunk): void {
-    if (this.#chunks.length === 0) this.#startOffset = chunk.startOffset
+    const last = this.#chunks.at(-1)
+    if (!last) this.#startOffset = chunk.startOffset
     this.#chunks.push(chunk)
-    // A pointer at the end of the last chunk means the same as one at the start of the next.
-    if (this.#flushedOffset === chunk.startOffset) {
+    // A pointer at the end of the last chunk means the same as one at the start of the next, and that chunk may go.
+    if (!last || (this.#flushChunk === this.#chunks.length - 2 && this.#flushPosition === last.used)) {
       this.#flushChunk = this.#chunks.length - 1
       this.#flushPosition = 0
     }

@@ -135,11 +135,12 @@ export class WriteBehind {
     const worker = async (): Promise<void> => {
       while (next < logs.length) {
         const log = logs[next++]!
+        if (log.damage !== undefined) continue
         this.#dirtyBytes.delete(log)
         await this.#commits.startSync(log)
         // A sync that was under way when we asked may have begun before our flush; then the next one covers it.
         if (log.isDirty && log.damage === undefined) await this.#commits.startSync(log)
-        await log.storeSealedIndexes()
+        if (log.damage === undefined) await log.storeSealedIndexes()
       }
     }
     await Promise.all(Array.from({ length: Math.min(syncsAtOnceMax, logs.length) }, worker))
@@ -154,7 +155,12 @@ export class WriteBehind {
     try {
       log.flush()
     } catch (error) {
-      if (!(error instanceof DiskError) || error.kind !== 'full') throw error
+      if (!(error instanceof DiskError)) throw error
+      if (error.kind !== 'full') {
+        // It happens in the append of whichever log came next, which is not to blame.
+        log.fail(String(error))
+        return
+      }
       // The data is safe in memory and journal; the journal will meet the full disk next and refuse appends.
       this.#options.logger.warn('disk full, a segment is not written for now', { log: log.name })
     }
