@@ -1,7 +1,10 @@
 import type { Clock, Timer } from '../host/clock.ts'
+import { DiskError } from '../host/disk.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { CleanerPace, CleanerStopped } from './cleaner-pace.ts'
-import type { CompactionSettings } from './compaction-plan.ts'
+import { compactLog } from './compaction.ts'
+import { planCompaction, rollForCompaction } from './compaction-plan.ts'
+import type { CompactionPlan, CompactionSettings } from './compaction-plan.ts'
 import type { Log } from './log.ts'
 import type { RetentionSettings } from './retention.ts'
 import { applyRetention } from './retention.ts'
@@ -30,6 +33,7 @@ export interface CleanerOptions {
 const intervalMsMin = 100
 /** Logs whose start is moved together, so that they share a checkpoint. */
 const retentionsAtOnceMax = 256
+const diskRetryMs = 60_000
 
 /** Deletes and compacts old records in the background: one thing at a time, in short turns of the event loop. */
 export class Cleaner {
@@ -38,8 +42,10 @@ export class Cleaner {
   #timer: Timer | undefined
   #running: Promise<void> | undefined
   #stopped = false
-  #retentionDueMs = 0
-  #compactionDueMs = 0
+  #retentionDueMs = Infinity
+  #compactionDueMs = Infinity
+  /** Logs whose last compaction failed, with the monotonic time from which on it may be tried again. */
+  readonly #uncleanable = new WeakMap<Log, number>()
 
   constructor(options: CleanerOptions) {
     this.#options = options
@@ -66,28 +72,76 @@ export class Cleaner {
     const { store, clock, settingsOf, producerIdExpirationMs } = this.#options
     this.#pace.continue()
     let pending: Promise<void>[] = []
-    for (const log of store.logs()) {
-      const settings = settingsOf(log)
-      if (settings === undefined || log.damage !== undefined) continue
-      log.producers.expireBefore(clock.nowMs() - producerIdExpirationMs)
-      pending.push(this.#retainLog(log, settings))
-      if (pending.length >= retentionsAtOnceMax) {
-        await Promise.all(pending)
-        pending = []
+    try {
+      for (const log of store.logs()) {
+        const settings = settingsOf(log)
+        if (settings === undefined || log.damage !== undefined) continue
+        log.producers.expireBefore(clock.nowMs() - producerIdExpirationMs)
+        pending.push(this.#retainLog(log, settings))
+        if (pending.length >= retentionsAtOnceMax) {
+          await Promise.all(pending)
+          pending = []
+        }
+        if (this.#pace.isDue) await this.#pace.turn()
       }
-      if (this.#pace.isDue) {
-        await Promise.all(pending)
-        pending = []
-        await this.#pace.turn()
-      }
+    } finally {
+      await Promise.all(pending)
     }
-    await Promise.all(pending)
   }
 
   /** Compacts all logs that are due, the one with the most to gain first. Not to be called while the cleaner runs. */
   async compact(): Promise<void> {
     this.#pace.continue()
-    await Promise.resolve()
+    for (;;) {
+      const next = await this.#dirtiest()
+      if (next === undefined) return
+      await this.#compactLog(next.log, next.settings, next.plan)
+      await this.#retainIfDue()
+    }
+  }
+
+  async #dirtiest(): Promise<{ log: Log; settings: CleanupSettings; plan: CompactionPlan } | undefined> {
+    const { store, clock, settingsOf } = this.#options
+    let found: { log: Log; settings: CleanupSettings; plan: CompactionPlan } | undefined
+    for (const log of store.logs()) {
+      if (this.#pace.isDue) await this.#pace.turn()
+      const settings = settingsOf(log)
+      if (!settings?.cleanupCompact || log.damage !== undefined) continue
+      if (clock.monotonicMs() < (this.#uncleanable.get(log) ?? 0)) continue
+      try {
+        rollForCompaction(log, settings, clock.nowMs())
+        const plan = planCompaction(log, settings, clock.nowMs())
+        if (plan && plan.dirtyRatio > (found?.plan.dirtyRatio ?? -1)) found = { log, settings, plan }
+      } catch (error) {
+        this.#failed(log, error)
+      }
+    }
+    return found
+  }
+
+  async #compactLog(log: Log, settings: CleanupSettings, plan: CompactionPlan): Promise<void> {
+    const { logger } = this.#options
+    try {
+      const result = await compactLog({ ...this.#options, pace: this.#pace }, log, settings, plan)
+      if (result === undefined) return
+      logger.info('log compacted', {
+        log: log.name,
+        cleanedOffset: result.cleanedOffset,
+        bytesBefore: result.bytesBefore,
+        bytesAfter: result.bytesAfter,
+      })
+    } catch (error) {
+      if (error instanceof CleanerStopped) throw error
+      this.#failed(log, error)
+    }
+  }
+
+  /** Other logs must not wait for one that cannot be compacted. What passes, such as a full disk, is tried again later. */
+  #failed(log: Log, error: unknown): void {
+    const { clock, logger } = this.#options
+    const isLasting = !(error instanceof DiskError)
+    this.#uncleanable.set(log, isLasting ? Infinity : clock.monotonicMs() + diskRetryMs)
+    logger.error('log cannot be compacted', { log: log.name, tryAgain: !isLasting, error: String(error) })
   }
 
   async #retainLog(log: Log, settings: RetentionSettings): Promise<void> {
@@ -120,13 +174,17 @@ export class Cleaner {
     })
   }
 
+  async #retainIfDue(): Promise<void> {
+    const { clock } = this.#options
+    if (clock.monotonicMs() < this.#retentionDueMs) return
+    await this.retain()
+    this.#retentionDueMs = clock.monotonicMs() + this.#retentionIntervalMs
+  }
+
   async #tick(): Promise<void> {
     const { clock, logger } = this.#options
     try {
-      if (clock.monotonicMs() >= this.#retentionDueMs) {
-        await this.retain()
-        this.#retentionDueMs = clock.monotonicMs() + this.#retentionIntervalMs
-      }
+      await this.#retainIfDue()
       if (clock.monotonicMs() >= this.#compactionDueMs) {
         await this.compact()
         this.#compactionDueMs = clock.monotonicMs() + this.#compactionIntervalMs
