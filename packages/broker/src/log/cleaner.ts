@@ -190,7 +190,10 @@ export class Cleaner {
         this.#compactionDueMs = clock.monotonicMs() + this.#compactionIntervalMs
       }
     } catch (error) {
-      if (!(error instanceof CleanerStopped)) logger.error('the cleaner failed', { error: String(error) })
+      if (error instanceof CleanerStopped) return
+      logger.error('the cleaner failed', { error: String(error) })
+      this.#retentionDueMs = clock.monotonicMs() + this.#retentionIntervalMs
+      this.#compactionDueMs = clock.monotonicMs() + this.#compactionIntervalMs
     }
   }
 }

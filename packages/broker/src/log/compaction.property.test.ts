@@ -4,8 +4,8 @@ import { compressionNames } from '@polylog/wire/records'
 import fc from 'fast-check'
 import type { SimulatedRandom } from '../host/simulated/simulated-random.ts'
 import type { RecordInput } from '../record/build.ts'
-import { CleanerStage } from './compaction-stage.ts'
-import type { PlainBatch } from './compaction-stage.ts'
+import { CleanerStage } from './cleaner.fixture.ts'
+import type { PlainBatch } from './cleaner.fixture.ts'
 
 /** Random batches of three producers and none, compacted, restarted and crashed in between. */
 class Scenario {

@@ -2,7 +2,7 @@ import { deepStrictEqual, strictEqual as equal, notStrictEqual, ok } from 'node:
 import { describe, it } from 'node:test'
 import { renewCrc } from '../record/batch.ts'
 import type { RecordInput } from '../record/build.ts'
-import { CleanerStage } from './compaction-stage.ts'
+import { CleanerStage } from './cleaner.fixture.ts'
 
 const put = (key: string, value: string): RecordInput => ({ key: Buffer.from(key), value: Buffer.from(value) })
 const tombstone = (key: string): RecordInput => ({ key: Buffer.from(key), value: null })

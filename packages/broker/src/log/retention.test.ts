@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { buildBatch } from '../record/build.ts'
 import type { BatchOptions } from '../record/build.ts'
 import type { CleanupSettings } from './cleaner.ts'
-import { CleanerStage } from './compaction-stage.ts'
+import { CleanerStage } from './cleaner.fixture.ts'
 import { applyRetention } from './retention.ts'
 
 const deleting: Partial<CleanupSettings> = { cleanupCompact: false, cleanupDelete: true, segmentBytes: 1000 }
