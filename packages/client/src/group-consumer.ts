@@ -18,7 +18,10 @@ export interface GroupConsumerOptions extends FetchOptions {
   topics: readonly string[]
   /** Where to start in a partition without a committed offset. Default 'end', as in Kafka. */
   from?: 'beginning' | 'end'
+  /** A member that is silent for so long loses its partitions. Default 10 s. */
   sessionTimeoutMs?: number
+  /** Time between two signs of life, by which a member also learns of a rebalance. Default a quarter of the above. */
+  heartbeatIntervalMs?: number
 }
 
 interface Membership {
@@ -45,6 +48,7 @@ export class GroupConsumer {
   readonly #options: GroupConsumerOptions
   readonly #fetcher: Fetcher
   readonly #sessionTimeoutMs: number
+  readonly #heartbeatIntervalMs: number
   #membership: Membership | undefined
   #memberId = ''
   #mustRejoin = true
@@ -58,6 +62,7 @@ export class GroupConsumer {
     this.#cluster = cluster
     this.#options = options
     this.#sessionTimeoutMs = options.sessionTimeoutMs ?? 10_000
+    this.#heartbeatIntervalMs = options.heartbeatIntervalMs ?? Math.floor(this.#sessionTimeoutMs / 4)
     this.#fetcher = new Fetcher(cluster, { outOfRange: options.from ?? 'end', ...options })
   }
 
@@ -133,7 +138,7 @@ export class GroupConsumer {
       }
     }
     this.#mustRejoin = false
-    this.#heartbeats = setInterval(() => void this.#beat(), Math.floor(this.#sessionTimeoutMs / 4))
+    this.#heartbeats = setInterval(() => void this.#beat(), this.#heartbeatIntervalMs)
   }
 
   async #joinOnce(): Promise<void> {

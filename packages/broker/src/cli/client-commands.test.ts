@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { Cluster, GroupConsumer, Producer } from '@polylog/client'
 import { formatAddress } from '../config/address.ts'
 import { startBroker } from '../mod.ts'
 import type { Broker } from '../mod.ts'
@@ -163,6 +164,51 @@ work           0       4   10    6
     await output('group delete g --yes')
     assert.match((await polylog('group describe g')).stderr, /^polylog: there is no group "g"/)
     assert.equal((await polylog('group reset-offsets g --topic work')).code, 2)
+  })
+})
+
+describe('a group of two', () => {
+  it('shares partitions out, rebalances, and neither loses nor repeats', async () => {
+    await output('topic create shared -p 4')
+    await using cluster = new Cluster({ brokers: formatAddress(broker.kafka) })
+    await using other = new Cluster({ brokers: formatAddress(broker.kafka) })
+    const options = {
+      group: 'pair',
+      topics: ['shared'],
+      from: 'beginning',
+      heartbeatIntervalMs: 20,
+      waitMs: 10,
+    } as const
+    const first = new GroupConsumer(cluster, options)
+    const second = new GroupConsumer(other, options)
+    const producer = new Producer(cluster)
+    const seen: string[] = []
+    const take = async (consumer: GroupConsumer): Promise<void> => {
+      for (const { value } of await consumer.poll()) seen.push(String(value))
+    }
+    let sent = 0
+    const send = async (): Promise<void> => {
+      const records = Array.from({ length: 40 }, (_, i) => ({ value: String(sent + i), partition: i % 4 }))
+      await producer.send('shared', records)
+      sent += records.length
+    }
+    await send()
+    while (seen.length < sent) await take(first)
+    const owned = (consumer: GroupConsumer): number => consumer.assigned.length
+    assert.equal(owned(first), 4)
+    // Each polls on its own, as two processes would: a join waits for the other member to come as well.
+    const takeUntilShared = async (consumer: GroupConsumer): Promise<void> => {
+      while (owned(first) !== 2 || owned(second) !== 2) await take(consumer)
+    }
+    await Promise.all([takeUntilShared(first), takeUntilShared(second)])
+    await send()
+    await first.close()
+    while (owned(second) !== 4 || seen.length < sent) await take(second)
+    await second.close()
+    assert.deepEqual(
+      seen.map(Number).toSorted((a, b) => a - b),
+      Array.from({ length: sent }, (_, i) => i),
+    )
   })
 })
 
