@@ -21,6 +21,8 @@
  */
 import { crc32c } from './crc32c.ts'
 
+export { compressionNames } from '@polylog/wire/records'
+
 export const batchHeaderBytes = 61
 /** The part that `batchLength` does not count. */
 export const batchOverheadBytes = 12
@@ -32,9 +34,6 @@ const timestampTypeBit = 0x08
 const transactionalBit = 0x10
 const controlBit = 0x20
 const deleteHorizonBit = 0x40
-
-export const compressionNames = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-export type CompressionName = (typeof compressionNames)[number]
 
 function int16(b: Uint8Array, at: number): number {
   return (((b[at]! << 8) | b[at + 1]!) << 16) >> 16
