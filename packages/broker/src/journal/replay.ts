@@ -158,12 +158,7 @@ function replayFile(replay: Replay, file: JournalFile): void {
 /** Whether the entries before `firstSequence` are all there or not needed; else the tail before them is torn. */
 function checkStart(replay: Replay, path: string, firstSequence: number): void {
   const { result, options } = replay
-  if (result.nextSequence < 0) {
-    if (firstSequence > options.neededSequence) {
-      throw new JournalDamageError(path, 0, `entries ${options.neededSequence} to ${firstSequence - 1} are missing`)
-    }
-    result.nextSequence = firstSequence
-  }
+  if (result.nextSequence < 0) result.nextSequence = Math.min(firstSequence, options.neededSequence)
   if (firstSequence < result.nextSequence) {
     throw new JournalDamageError(path, 0, `starts at entry ${firstSequence}, expected ${result.nextSequence}`)
   }

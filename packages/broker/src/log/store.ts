@@ -281,18 +281,24 @@ export class LogStore {
    */
   async truncate(log: Log, offset: number): Promise<void> {
     if (offset >= log.endOffset) return
-    const { disk } = this.#options
     log.flush()
     // Also a sync under way must have ended: it would call durable what is not there any more.
     await this.#syncAllOf(log)
+    if (log.damage !== undefined) throw new DiskError('io', log.directory, log.damage)
     const { removed, cut } = log.truncate(offset)
     this.#commits.truncated(log, offset)
-    await this.checkpoint()
-    for (const segment of removed) segment.remove()
-    if (cut) log.cutFile(cut)
-    await this.#syncAllOf(log)
-    // A file that came back after a crash would join the log once it has grown to where the file starts.
-    if (removed.length > 0 || cut) await disk.syncDirectory(log.directory)
+    try {
+      await this.checkpoint()
+      for (const segment of removed) segment.remove()
+      if (cut) log.cutFile(cut)
+      await this.#syncAllOf(log)
+      // A file that came back after a crash would join the log once it has grown to where the file starts.
+      await this.#options.disk.syncDirectory(log.directory)
+    } catch (error) {
+      // What was cut off is still in the files: nothing may be appended in front of it. The next start brings it back.
+      log.fail(`cut at ${offset} failed: ${String(error)}`)
+      throw error
+    }
   }
 
   /** Resolves when no bytes of `log` are unsynced and no sync is under way. */

@@ -104,7 +104,7 @@ export class WriteBehind {
   async flushAll(): Promise<void> {
     const logs = [...this.#store.logs()].filter((log) => log.damage === undefined)
     for (const log of logs) log.flush()
-    await this.#syncAll(logs.filter((log) => log.isDirty))
+    await this.#syncAll(logs.filter((log) => this.#isUnsynced(log)))
   }
 
   async #drain(sequence: number): Promise<void> {
@@ -135,15 +135,19 @@ export class WriteBehind {
     const worker = async (): Promise<void> => {
       while (next < logs.length) {
         const log = logs[next++]!
-        if (log.damage !== undefined) continue
         this.#dirtyBytes.delete(log)
-        await this.#commits.startSync(log)
-        // A sync that was under way when we asked may have begun before our flush; then the next one covers it.
-        if (log.isDirty && log.damage === undefined) await this.#commits.startSync(log)
+        // A sync that was under way when we asked may have begun before our flush; the next one covers it.
+        for (let i = 0; i < 2 && log.damage === undefined && this.#isUnsynced(log); i++)
+          await this.#commits.startSync(log)
         if (log.damage === undefined) await log.storeSealedIndexes()
       }
     }
     await Promise.all(Array.from({ length: Math.min(syncsAtOnceMax, logs.length) }, worker))
+  }
+
+  /** A log whose sync is under way is not dirty, and not synced either. */
+  #isUnsynced(log: Log): boolean {
+    return log.isDirty || this.#commits.stateOf(log).syncing !== undefined
   }
 
   #syncLog(log: Log): void {
