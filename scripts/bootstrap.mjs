@@ -91,7 +91,12 @@ const task = tasks[taskName]
 if (!task) fail(`unknown task "${taskName ?? ''}"; one of: ${Object.keys(tasks).join(', ')}`)
 const node = nodeBinary()
 install(root, task.development ? 'all' : 'run', task.development ? [] : ['--omit=dev'])
-const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}` }
+const env = {
+  ...process.env,
+  PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`,
+  // Stripped types and compiled code are kept from one start to the next: 0.3 s of CPU time instead of 0.75.
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'node'),
+}
 const [script, ...fixed] = task.args
 // Ctrl-C reaches the child through the terminal's process group; a signal sent to npm alone is passed on below.
 const child = spawn(node, [join(root, script), ...fixed, ...rest], { stdio: 'inherit', env })

@@ -77,22 +77,30 @@ function printSummary(outcomes: readonly Outcome[]): void {
   console.log(`\n${sum(({ counts }) => counts.passed)} passed, ${failed} failed`)
 }
 
+/** Runs a suite and says how it went as soon as it has ended. */
+async function runAndReport(suite: Suite): Promise<Outcome> {
+  const outcome = await runSuite(suite)
+  const { name, counts, passed, seconds } = outcome
+  console.log(`${passed ? 'ok  ' : 'FAIL'} ${name}: ${counts.passed} tests in ${seconds.toFixed(1)} s`)
+  return outcome
+}
+
 const words = process.argv.slice(2)
 const names = words.filter((word) => !word.startsWith('--'))
-const all = findSuites(words.includes('--fast') ? 'fast' : 'all')
-const unknown = names.filter((name) => name !== 'check' && !all.some((suite) => suite.name === name))
+const { fast, slow } = findSuites()
+const known = ['check', ...[...fast, ...slow].map(({ name }) => name)]
+const unknown = words.filter((word) => word !== '--fast' && !known.includes(word))
 if (unknown.length > 0) {
-  console.error(`test: no suite ${unknown.join(', ')}; there are check, ${all.map(({ name }) => name).join(', ')}`)
+  console.error(`test: no suite ${unknown.join(', ')}; there are ${known.join(', ')}, and --fast for the first three`)
   process.exit(2)
 }
-const isWanted = (name: string): boolean => names.length === 0 || names.includes(name)
+const isWanted = ({ name }: { name: string }): boolean => names.length === 0 || names.includes(name)
 const outcomes: Outcome[] = []
-if (isWanted('check')) outcomes.push(await runChecks())
-for (const suite of all.filter(({ name }) => isWanted(name))) {
-  const outcome = await runSuite(suite)
-  const { counts, passed, seconds } = outcome
-  console.log(`${passed ? 'ok  ' : 'FAIL'} ${suite.name}: ${counts.passed} tests in ${seconds.toFixed(1)} s`)
-  outcomes.push(outcome)
+if (isWanted({ name: 'check' })) outcomes.push(await runChecks())
+outcomes.push(...(await Promise.all(fast.filter(isWanted).map(runAndReport))))
+if (!words.includes('--fast')) {
+  // One by one: they measure time, start processes of their own and use both cores.
+  for (const suite of slow.filter(isWanted)) outcomes.push(await runAndReport(suite))
 }
 printSummary(outcomes)
 process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1

@@ -27,16 +27,20 @@ const unitTimeLimitSeconds = 180
 /** Folders of test/ whose tests take a few seconds at most and share the process of the unit tests. */
 const fastFolders = ['contract', 'docs', 'world']
 
-/** The suites of `npm test`, fast ones first. */
-export function findSuites(only: 'fast' | 'all'): Suite[] {
-  const unit = testFiles([
-    'packages/*/src/**/*.test.ts',
+/** The suites of `npm test`: the fast ones, which run side by side, then the slow ones, which run one after the other. */
+export function findSuites(): { fast: Suite[]; slow: Suite[] } {
+  const broker = ['packages/broker/src/**/*.test.ts']
+  const rest = [
+    'packages/{wire,client,console}/src/**/*.test.ts',
     'scripts/**/*.test.ts',
     'bench/**/*.test.ts',
     ...fastFolders.map((folder) => `test/${folder}/**/*.test.ts`),
-  ])
-  const suites: Suite[] = [{ name: 'unit', files: unit, timeLimitSeconds: unitTimeLimitSeconds, isolated: false }]
-  return only === 'fast' ? suites : [...suites, ...slowSuites()]
+  ]
+  const fast = [
+    { name: 'unit/broker', files: testFiles(broker), timeLimitSeconds: unitTimeLimitSeconds, isolated: false },
+    { name: 'unit/rest', files: testFiles(rest), timeLimitSeconds: unitTimeLimitSeconds, isolated: false },
+  ]
+  return { fast, slow: slowSuites() }
 }
 
 /** One suite per folder: test/system and test/system/clients are two, what lies deeper belongs to the second. */
