@@ -115,6 +115,20 @@ describe('Produce', () => {
     assert.match(answer.responses[0]!.partitionResponses[0]!.errorMessage!, /CRC-32C/)
   })
 
+  test('0011_produce_batch of librdkafka: the records without a key are named, the others may be sent again', async () => {
+    const partition = await broker.makeTopic('orders')
+    partition.append = () => ({ code: 'invalid-record', detail: 'no key', recordIndexes: [0, 2] })
+    for (const version of allProduceVersions) {
+      const answer = await produceOne(version, 'orders', makeTestBatch({ values: ['a', 'b', 'c'] }))
+      assert.equal(answer.errorCode, 87)
+      if (version < 8) continue
+      assert.deepEqual(answer.recordErrors, [
+        { batchIndex: 0, batchIndexErrorMessage: 'no key' },
+        { batchIndex: 2, batchIndexErrorMessage: 'no key' },
+      ])
+    }
+  })
+
   test('a batch that is too large is refused with 10', async () => {
     const partition = await broker.makeTopic('orders')
     partition.batchBytesMax = 100

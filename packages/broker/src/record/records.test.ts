@@ -130,7 +130,7 @@ describe('records of a batch', () => {
     const bomb = closedBatch([{ key: null, value: Buffer.alloc(openedBytesMax) }], 'zstd')
     ok(bomb.length < openedBytesMax / 1000)
     throws(() => openRecords(bomb, 0), { name: 'RecordError', kind: 'too-large' })
-    match(findKeylessRecord(bomb) ?? '', /cannot be opened: .*more than 67108864 bytes/)
+    match(findKeylessRecord(bomb)?.detail ?? '', /cannot be opened: .*more than 67108864 bytes/)
     const unknown = buildBatch([{ key: null, value: null }], { baseTimestampMs: 0, attributes: 7 })
     throws(() => openRecords(unknown, 0), /unknown codec/)
   })
@@ -142,18 +142,26 @@ describe('findKeylessRecord', () => {
   it('wants a key on each record, an empty one will do', () => {
     for (const compression of compressionNames) {
       equal(findKeylessRecord(closedBatch([withKey, { key: Buffer.alloc(0), value: null }], compression)), undefined)
-      match(findKeylessRecord(closedBatch([withKey, { key: null, value: null }], compression)) ?? '', /with a key/)
+      match(
+        findKeylessRecord(closedBatch([withKey, { key: null, value: null }], compression))?.detail ?? '',
+        /with a key/,
+      )
     }
+  })
+
+  it('names every record that lacks a key', () => {
+    const keyless = { key: null, value: null }
+    deepStrictEqual(findKeylessRecord(closedBatch([keyless, withKey, keyless], 'gzip'))?.recordIndexes, [0, 2])
   })
 
   it('wants offsets that count, without which compaction could drop the wrong record', () => {
     const batch = buildBatch([withKey, withKey], { baseTimestampMs: 0, offsetDeltas: [0, 0], lastOffsetDelta: 1 })
-    match(findKeylessRecord(batch) ?? '', /do not count from 0/)
+    match(findKeylessRecord(batch)?.detail ?? '', /do not count from 0/)
   })
 
   it('says what is wrong with compressed bytes that are none', () => {
     const batch = buildBatch([withKey], { baseTimestampMs: 0, attributes: 1 })
-    match(findKeylessRecord(batch) ?? '', /the records cannot be opened/)
+    match(findKeylessRecord(batch)?.detail ?? '', /the records cannot be opened/)
   })
 })
 

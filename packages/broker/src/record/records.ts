@@ -86,23 +86,37 @@ export function forEachRecord(records: Uint8Array, count: number, visit: (record
   for (let record = reader.next(); record !== undefined; record = reader.next()) if (!visit(record)) return
 }
 
+/** Why a batch is refused for what its records are. */
+export interface RecordsFault {
+  detail: string
+  /** Places in the batch of the records that are to blame, the first `blamedRecordsMax`; empty if it is the batch. */
+  recordIndexes: readonly number[]
+}
+
+/** A producer that forgets its keys forgets them for every record; naming some of them is enough. */
+const blamedRecordsMax = 1000
+
 /**
  * What is wrong with a producer's batch for a compacted topic, where every record needs a key and compaction must be able
- * to tell the records apart; undefined if nothing is.
+ * to tell the records apart; undefined if nothing is. All keyless records are named, because a client fails only those
+ * for good and may send the others again (KIP-467).
  */
-export function findKeylessRecord(batch: Uint8Array): string | undefined {
+export function findKeylessRecord(batch: Uint8Array): RecordsFault | undefined {
+  const keyless: number[] = []
+  let counted = true
   try {
-    let fault: string | undefined
     forEachRecord(openRecords(batch, 0), recordCountOf(batch, 0), (record) => {
-      if (record.key === null) fault = 'a compacted topic takes only records with a key'
-      else if (record.offsetDelta !== record.index) fault = 'the offsets of the records do not count from 0'
-      return fault === undefined
+      if (record.offsetDelta !== record.index) counted = false
+      if (record.key === null && keyless.length < blamedRecordsMax) keyless.push(record.index)
+      return counted
     })
-    return fault
   } catch (error) {
-    if (error instanceof RecordError) return error.message
+    if (error instanceof RecordError) return { detail: error.message, recordIndexes: [] }
     throw error
   }
+  if (!counted) return { detail: 'the offsets of the records do not count from 0', recordIndexes: [] }
+  if (keyless.length === 0) return undefined
+  return { detail: 'a compacted topic takes only records with a key', recordIndexes: keyless }
 }
 
 /** The first record of the batch at `at` with a timestamp >= `timestampMs` and an offset >= `startOffset`. @throws RecordError */

@@ -137,7 +137,7 @@ export class LocalPartition implements Partition {
     }
     if (settings.cleanupCompact) {
       const fault = findKeylessRecord(batch)
-      if (fault !== undefined) return { code: 'invalid-record', detail: fault }
+      if (fault !== undefined) return { code: 'invalid-record', ...fault }
     }
     if (settings.logAppendTime) return undefined
     const earliestMs = nowMs - settings.timestampBeforeMsMax

@@ -16,6 +16,8 @@ export interface Appended {
 export interface AppendFault {
   code: ErrorCode
   detail: string
+  /** Places in the batch of the records that are to blame for it; absent if it is the batch as a whole. */
+  recordIndexes?: readonly number[]
 }
 
 export type IsolationLevel = 'read-uncommitted' | 'read-committed'

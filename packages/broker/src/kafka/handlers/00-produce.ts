@@ -17,6 +17,12 @@ type PartitionData = TopicData['partitionData'][number]
 type Response = InferInput<typeof ProduceResponse>
 type TopicAnswer = NonNullable<Response['responses']>[number]
 
+/** A record that made the broker refuse its batch (KIP-467). */
+interface RecordFault {
+  readonly batchIndex: number
+  readonly batchIndexErrorMessage: string
+}
+
 /** The answer for one partition: it says "timed out" until the commit has come. */
 interface PartitionAnswer {
   readonly index: number
@@ -25,6 +31,7 @@ interface PartitionAnswer {
   logAppendTimeMs: number
   logStartOffset: number
   errorMessage: string | null
+  recordErrors: readonly RecordFault[]
   currentLeader: { leaderId: number; leaderEpoch: number } | undefined
 }
 
@@ -146,6 +153,7 @@ class PendingProduce implements Expiring {
     this.firstFault ??= refusal
     answer.errorCode = kafkaErrorCode(refusal.code)
     answer.errorMessage = refusal.detail
+    if (refusal.recordIndexes !== undefined) answer.recordErrors = recordFaults(refusal.recordIndexes, refusal.detail)
     answer.baseOffset = -1
     answer.logAppendTimeMs = -1
     this.context.services.metrics.errorAnswered(apis[0].key, answer.errorCode)
@@ -153,6 +161,12 @@ class PendingProduce implements Expiring {
 }
 
 const timedOut = kafkaErrorCode('timed-out')
+const noRecordFaults: readonly RecordFault[] = []
+
+/** Clients fail the named records for good and send the others of the batch again. */
+function recordFaults(indexes: readonly number[], message: string): RecordFault[] {
+  return indexes.map((batchIndex) => ({ batchIndex, batchIndexErrorMessage: message }))
+}
 
 function newAnswer(index: number): PartitionAnswer {
   return {
@@ -162,6 +176,7 @@ function newAnswer(index: number): PartitionAnswer {
     logAppendTimeMs: -1,
     logStartOffset: -1,
     errorMessage: null,
+    recordErrors: noRecordFaults,
     currentLeader: undefined,
   }
 }
