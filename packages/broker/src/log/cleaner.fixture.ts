@@ -93,6 +93,8 @@ export class CleanerStage {
   store!: LogStore
   cleaner!: Cleaner
   clock!: Clock
+  /** What the cleaner has logged as an error. */
+  readonly errors: string[] = []
   /** All that was ever appended and is durable, by offset. */
   readonly written = new Map<number, PlainRecord>()
 
@@ -124,7 +126,14 @@ export class CleanerStage {
     const { disk, clock } = this.#node.host
     this.clock = new BusyClock(clock)
     const { segmentBytes } = this.cleanup
-    const settings: LogSettings = { durability: 'fsync', segmentBytes, segmentMs: 2 ** 53, indexIntervalBytes: 100 }
+    const settings: LogSettings = {
+      durability: 'fsync',
+      segmentBytes,
+      segmentMs: 2 ** 53,
+      indexIntervalBytes: 100,
+      segmentJitterMs: 0,
+      segmentIndexBytes: 1 << 20,
+    }
     this.store = await this.complete(
       LogStore.open({
         disk,
@@ -144,7 +153,7 @@ export class CleanerStage {
     this.cleaner = new Cleaner({
       store: this.store,
       clock: this.clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, error: (event, fields) => this.errors.push(`${event}: ${String(fields?.['error'])}`) },
       settingsOf: () => this.cleanup,
       retentionCheckIntervalMs: 1000,
       compactionIntervalMs: 1000,
@@ -246,7 +255,11 @@ export class CleanerStage {
    * each key the last one is there, a tombstone at least until its time is over.
    */
   async check(): Promise<PlainBatch[]> {
-    equal(this.log.damage, undefined)
+    const { damage, segments } = this.log
+    equal(damage, undefined)
+    for (const [i, segment] of segments.entries()) {
+      if (i > 0) equal(segment.baseOffset, segments[i - 1]!.endOffset, `segment ${i} does not follow the one before`)
+    }
     const batches = await this.read()
     const records = batches.flatMap((batch) => batch.records)
     let previous = -1

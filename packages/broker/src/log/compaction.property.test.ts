@@ -1,4 +1,4 @@
-import { strictEqual as equal, ok } from 'node:assert/strict'
+import { deepStrictEqual, strictEqual as equal, ok } from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compressionNames } from '@polylog/wire/records'
 import fc from 'fast-check'
@@ -30,6 +30,26 @@ class Scenario {
       this.#checkProducers(await this.stage.check())
     }
     await this.#checkGaps(await this.stage.check())
+    await this.#checkEnd()
+    deepStrictEqual(this.stage.errors, [])
+  }
+
+  /** When nothing is written any more, one record of each key is left, and no tombstone. */
+  async #checkEnd(): Promise<void> {
+    const { stage } = this
+    stage.cleanup = { ...stage.cleanup, minCleanableDirtyRatio: 0 }
+    for (let round = 0; round < 2; round++) {
+      await stage.append([{ key: Buffer.from('end'), value: Buffer.from(`${round}`) }])
+      stage.log.roll()
+      await stage.compact()
+      await stage.wait(stage.cleanup.deleteRetentionMs + 1)
+    }
+    const left = (await stage.check()).flatMap((batch) => batch.records)
+    const expected = [...stage.lastRecords().values()].filter((record) => record.value !== null)
+    deepStrictEqual(
+      left,
+      expected.toSorted((a, b) => a.offset - b.offset),
+    )
   }
 
   async #step(): Promise<void> {
