@@ -41,6 +41,7 @@ async function create(asked: Asked, validateOnly: boolean, context: RequestConte
     name: made.name,
     topicId: made.id,
     errorCode: 0,
+    errorMessage: null,
     numPartitions: made.partitions.length,
     replicationFactor: made.partitions[0]?.replicas.length ?? -1,
     configs: configs.map((entry) => ({
