@@ -11,7 +11,14 @@ export const directoryId = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 /** Logs whose names begin with "os" promise nothing at a loss of power. */
 export function settingsOf(name: string): LogSettings {
   const durability = name.startsWith('os') ? 'os' : 'fsync'
-  return { durability, segmentBytes: 6000, segmentMs: 1e12, indexIntervalBytes: 1024 }
+  return {
+    durability,
+    segmentBytes: 6000,
+    segmentMs: 1e12,
+    indexIntervalBytes: 1024,
+    segmentJitterMs: 0,
+    segmentIndexBytes: 1 << 20,
+  }
 }
 
 export function storeOptions(disk: Disk, clock: Clock, durable: (log: Log) => void): LogStoreOptions {

@@ -15,6 +15,7 @@ import { MemoryDisk } from './host/memory/memory-disk.ts'
 import type { Address } from './host/network.ts'
 import { NetworkError } from './host/network.ts'
 import { KafkaListener } from './kafka/listener.ts'
+import { Cleaner } from './log/cleaner.ts'
 import { LogStore } from './log/store.ts'
 import { watchEventLoopDelay } from './telemetry/event-loop-delay.ts'
 import type { Logger } from './telemetry/logger.ts'
@@ -50,6 +51,7 @@ export class Broker {
   readonly #parts: BrokerParts
   readonly #endings: (() => void)[] = []
   #storage!: Storage
+  #cleaner: Cleaner | undefined
   #groups!: GroupCoordinator
   #kafka!: KafkaListener
   #kafkaAddress: Address | undefined
@@ -123,7 +125,26 @@ export class Broker {
     const histogram = this.metrics.histogram(delay, 'How late timers fire.', durationBounds)
     this.#endings.push(watchEventLoopDelay(host.clock, histogram))
     this.#parts.addProcessMetrics?.(this.metrics)
+    this.#cleaner = this.#startCleaner()
     this.#kafkaAddress = await this.#listen(settings.kafkaAddress)
+  }
+
+  #startCleaner(): Cleaner {
+    const { retentionCheckIntervalMs, compactionIntervalMs, compactionMapBytes, producerIdExpirationMs } = this.settings
+    const { clock } = this.#parts.host
+    const { topics, store } = this.#storage
+    const cleaner = new Cleaner({
+      store,
+      clock,
+      logger: this.#parts.logger,
+      settingsOf: (log) => topics.settingsOf(log),
+      retentionCheckIntervalMs,
+      compactionIntervalMs,
+      mapBytesMax: compactionMapBytes,
+      producerIdExpirationMs,
+    })
+    cleaner.start()
+    return cleaner
   }
 
   async #openStorage(): Promise<Storage> {
@@ -247,6 +268,7 @@ export class Broker {
     const listener = this.#kafka.stop({ timeoutMs: shutdownTimeoutMs })
     await this.#groups.stop()
     await listener
+    await this.#cleaner?.stop()
     await store.close()
     await metadata.close()
     await this.#http?.close(1000)
@@ -256,6 +278,7 @@ export class Broker {
   /** Lets go of what a failed start had taken. */
   async #abandon(): Promise<void> {
     await this.#kafka?.stop({ timeoutMs: 0 })
+    await this.#cleaner?.stop()
     await this.#http?.close(0)
     await this.#storage?.store.close()
     await this.#storage?.metadata.close()

@@ -5,8 +5,9 @@ import type { Disk } from '../host/disk.ts'
 import { EntryKind } from '../journal/format.ts'
 import type { ReplayedEntry } from '../journal/replay.ts'
 import { JournalDamageError, replayJournal } from '../journal/replay.ts'
-import { readCheckpoint } from '../log/checkpoint.ts'
+import { neededSequenceOf, readCheckpoint } from '../log/checkpoint.ts'
 import type { Checkpoint, StoredLog } from '../log/checkpoint.ts'
+import { logDirectory } from '../log/recovery.ts'
 import { segmentFileName } from '../log/segment.ts'
 import { baseOffsetOf, lastOffsetOf } from '../record/batch.ts'
 import { silentLogger } from '../telemetry/logger.ts'
@@ -77,7 +78,7 @@ function segmentBytes(disk: Disk, directory: string, checkpoint: Checkpoint): nu
   let total = 0
   for (const log of checkpoint.logs) {
     for (const [base, generation] of log.segments) {
-      total += disk.sizeOf(`${directory}/logs/${log.name}/${segmentFileName(base, generation, 'log')}`) ?? 0
+      total += disk.sizeOf(`${logDirectory(`${directory}/logs`, log)}/${segmentFileName(base, generation, 'log')}`) ?? 0
     }
   }
   return total
@@ -102,7 +103,8 @@ async function inspectLog(
   report.logs.push(log)
   if (stored.damage !== null) report.problems.push(`${stored.name}: ${stored.damage}`)
   for (const [baseOffset, generation, bytes, , , , sparse] of stored.segments) {
-    const path = `${report.directory}/logs/${stored.name}/${segmentFileName(baseOffset, generation, 'log')}`
+    const directory = logDirectory(`${report.directory}/logs`, stored)
+    const path = `${directory}/${segmentFileName(baseOffset, generation, 'log')}`
     if (disk.sizeOf(path) === undefined) {
       report.problems.push(`${path} is missing`)
       continue
@@ -140,7 +142,14 @@ function inspectJournal(disk: Disk, checkpoint: Checkpoint, report: InspectRepor
   }
   try {
     const directoryId = Buffer.from(report.identity.directoryId, 'hex')
-    const options = { disk, logger: silentLogger, directory: `${directory}/journal`, directoryId }
+    const options = {
+      disk,
+      logger: silentLogger,
+      directory: `${directory}/journal`,
+      directoryId,
+      neededSequence: neededSequenceOf(checkpoint),
+      provenSequence: checkpoint.syncedSequence,
+    }
     const result = replayJournal(options, visit)
     journal.files = result.files.length
     journal.tornBytes = result.tornBytes

@@ -19,6 +19,10 @@ export interface LogSettings {
   segmentBytes: number
   /** … or when its first batch is this old. */
   segmentMs: number
+  /** Segments are closed up to this much earlier, each by another time, so that not all logs roll at once. */
+  segmentJitterMs: number
+  /** … or when its index is this large. */
+  segmentIndexBytes: number
   indexIntervalBytes: number
 }
 
@@ -366,6 +370,14 @@ export class Log {
     return segment
   }
 
+  /** `segmentMs` less a jitter that is the same whenever it is asked for: a hash of log and segment. */
+  #rollAgeMs(baseOffset: number): number {
+    const { segmentMs, segmentJitterMs } = this.settings
+    if (segmentJitterMs === 0) return segmentMs
+    const share = (Math.imul(this.id + 1, 0x9e3779b1) ^ Math.imul(baseOffset + 1, 0x85ebca6b)) >>> 0
+    return Math.max(segmentMs - (share / 2 ** 32) * segmentJitterMs, 1)
+  }
+
   /** @param lastOffset of the batch to come; its distance to the base must fit the index's four bytes */
   #rollIfDue(batchBytes: number, lastOffset: number): void {
     const active = this.#segments.at(-1)
@@ -376,6 +388,7 @@ export class Log {
     }
     const baseOffset = active?.baseOffset ?? this.#startOffset
     const tooLarge = bytes + batchBytes > this.settings.segmentBytes || lastOffset - baseOffset > 0x7fffffff
-    if (tooLarge || this.activeAgeMs() >= this.settings.segmentMs) this.roll()
+    const isIndexFull = active !== undefined && active.indexBytes >= this.settings.segmentIndexBytes
+    if (tooLarge || isIndexFull || this.activeAgeMs() >= this.#rollAgeMs(baseOffset)) this.roll()
   }
 }

@@ -53,6 +53,11 @@ export class SegmentIndex {
     return this.#count
   }
 
+  /** Bytes of its entries in the file. */
+  get bytes(): number {
+    return this.#count * entryBytes
+  }
+
   /** Where the last batch stands that the index has been told of, and the CRC field it has. */
   get last(): { position: number; crc: number } {
     return { position: this.#lastPosition, crc: this.#lastCrc }

@@ -72,6 +72,11 @@ export class Segment {
     return this.#summary.bytes
   }
 
+  /** Bytes of the index as far as it is in memory; 0 for a segment that nothing was written to since the start. */
+  get indexBytes(): number {
+    return this.#index?.bytes ?? 0
+  }
+
   /** Offset after the last record in the file. */
   get endOffset(): number {
     return this.#summary.endOffset

@@ -11,7 +11,14 @@ import type { Log, LogSettings } from './log.ts'
 import type { LogStoreOptions } from './store.ts'
 import { LogStore } from './store.ts'
 
-const settings: LogSettings = { durability: 'fsync', segmentBytes: 1 << 20, segmentMs: 1e9, indexIntervalBytes: 4096 }
+const settings: LogSettings = {
+  durability: 'fsync',
+  segmentBytes: 1 << 20,
+  segmentMs: 1e9,
+  indexIntervalBytes: 4096,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 1 << 20,
+}
 
 function optionsFor(disk: Disk, clock: Clock, changes: Partial<LogStoreOptions> = {}): LogStoreOptions {
   return {

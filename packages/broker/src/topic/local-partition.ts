@@ -1,3 +1,4 @@
+import type { TopicSettings } from '../config/topic-settings.ts'
 import type { Clock } from '../host/clock.ts'
 import { DiskError } from '../host/disk.ts'
 import { BrokerError } from '../errors/errors.ts'
@@ -29,15 +30,6 @@ import type {
   ReadResult,
 } from './partition.ts'
 
-/** Settings of the topic that a partition looks at for each batch. */
-export interface PartitionSettings {
-  messageBytesMax: number
-  logAppendTime: boolean
-  timestampBeforeMsMax: number
-  timestampAfterMsMax: number
-  cleanupCompact: boolean
-}
-
 export interface LocalPartitionOptions {
   topicName: string
   topicId: string
@@ -46,7 +38,7 @@ export interface LocalPartitionOptions {
   clock: Clock
   store: LogStore
   log: Log
-  settings: PartitionSettings
+  settings: TopicSettings
 }
 
 const noTransactions: readonly never[] = []
@@ -62,7 +54,7 @@ export class LocalPartition implements Partition {
   readonly leaderEpoch: number
   readonly log: Log
   /** Replaced as a whole when the topic's configuration changes. */
-  settings: PartitionSettings
+  settings: TopicSettings
   readonly #clock: Clock
   readonly #store: LogStore
   readonly #waiters = new CommitWaiters()
@@ -100,9 +92,13 @@ export class LocalPartition implements Partition {
     return this.log.sizeBytes
   }
 
-  append(batch: Uint8Array, owned: boolean, _acks: -1 | 0 | 1): Appended | AppendFault {
+  append(batch: Uint8Array, owned: boolean, acks: -1 | 0 | 1): Appended | AppendFault {
     const refusal = this.log.damage ?? this.#store.refusal
     if (refusal !== undefined) return { code: 'storage', detail: refusal }
+    if (acks === -1 && this.settings.minInsyncReplicas > 1) {
+      const detail = `min.insync.replicas is ${this.settings.minInsyncReplicas}, there is 1 replica`
+      return { code: 'not-enough-replicas', detail }
+    }
     const nowMs = this.#clock.nowMs()
     const fault = findProducerBatchFault(batch, this.settings.messageBytesMax) ?? this.#findRuleFault(batch, nowMs)
     if (fault) return fault

@@ -1,10 +1,11 @@
 import type { MetadataStore, Operation } from '../cluster/metadata-store.ts'
 import type { BrokerSettings } from '../config/broker-table.ts'
 import { describeTopicConfigs, topicSettings } from '../config/topic-settings.ts'
+import type { TopicSettings } from '../config/topic-settings.ts'
 import { BrokerError } from '../errors/errors.ts'
 import type { Clock } from '../host/clock.ts'
 import type { Random } from '../host/random.ts'
-import type { LogSettings } from '../log/log.ts'
+import type { Log, LogSettings } from '../log/log.ts'
 import type { LogStore } from '../log/store.ts'
 import { changedConfigs, replacedConfigs } from './config-changes.ts'
 import { LocalPartition } from './local-partition.ts'
@@ -41,6 +42,7 @@ export class LocalTopics implements Topics {
   readonly #topics = new Map<string, Topic>()
   readonly #namesById = new Map<string, string>()
   readonly #partitions = new Map<string, LocalPartition[]>()
+  readonly #partitionsByLog = new Map<Log, LocalPartition>()
   #store: LogStore | undefined
   /** Changes of one topic follow each other; key is the topic's name. */
   readonly #changing = new Map<string, Promise<unknown>>()
@@ -75,6 +77,11 @@ export class LocalTopics implements Topics {
   logSettings(logName: string): LogSettings {
     const topic = this.findById(logName.slice(logName.lastIndexOf('.') + 1))
     return this.#logSettings(topic?.configs ?? new Map())
+  }
+
+  /** The settings of the topic that a log belongs to; undefined for a log that is being deleted. */
+  settingsOf(log: Log): TopicSettings | undefined {
+    return this.#partitionsByLog.get(log)?.settings
   }
 
   list(): readonly Topic[] {
@@ -146,7 +153,8 @@ export class LocalTopics implements Topics {
       this.#namesById.delete(topic.id)
       this.#partitions.delete(name)
       this.#partitionCount -= topic.partitions.length
-      await Promise.all(partitions.map((partition) => this.#store!.delete(partition.log)))
+      for (const { log } of partitions) this.#partitionsByLog.delete(log)
+      await Promise.all(partitions.map(({ log }) => this.#store!.delete(log)))
       this.#options.deleted(name)
     })
   }
@@ -247,14 +255,17 @@ export class LocalTopics implements Topics {
       const { leaderEpoch } = topic.partitions[index]!
       const { clock } = this.#options
       const common = { topicName: topic.name, topicId: topic.id, index, leaderEpoch }
-      partitions.push(new LocalPartition({ ...common, clock, store, log, settings }))
+      const partition = new LocalPartition({ ...common, clock, store, log, settings })
+      partitions.push(partition)
+      this.#partitionsByLog.set(log, partition)
     }
     this.#partitions.set(topic.name, partitions)
   }
 
   #logSettings(configs: ReadonlyMap<string, string>): LogSettings {
-    const { durability, segmentBytes, segmentMs, indexIntervalBytes } = topicSettings(configs, this.#options.settings)
-    return { durability, segmentBytes, segmentMs, indexIntervalBytes }
+    const settings = topicSettings(configs, this.#options.settings)
+    const { durability, segmentBytes, segmentMs, segmentJitterMs, segmentIndexBytes, indexIntervalBytes } = settings
+    return { durability, segmentBytes, segmentMs, segmentJitterMs, segmentIndexBytes, indexIntervalBytes }
   }
 
   #existing(name: string): Topic {

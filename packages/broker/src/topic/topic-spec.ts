@@ -19,12 +19,16 @@ export function checkSpec(spec: TopicSpec, around: SpecSurroundings): readonly (
   const nameFault = findTopicNameFault(spec.name)
   if (nameFault !== undefined) throw new BrokerError('invalid-topic-name', nameFault)
   checkCollision(spec.name, around.topics)
-  const { brokerId, partitionCountDefault } = around.settings
+  const { brokerId, partitionCountDefault, replicationFactorDefault, topicCountMax } = around.settings
+  if (around.topics.size >= topicCountMax) {
+    throw new BrokerError('limit-exceeded', `this broker holds at most ${topicCountMax} topics (topic.count.max)`)
+  }
   const assignments = spec.assignments
     ? checkAssignments(spec.assignments, brokerId)
     : defaultAssignments(spec.partitionCount === -1 ? partitionCountDefault : spec.partitionCount, around)
-  if (!spec.assignments && spec.replicationFactor !== -1 && spec.replicationFactor !== 1) {
-    const detail = `replication factor ${spec.replicationFactor} was asked for, there is 1 broker`
+  const replicationFactor = spec.replicationFactor === -1 ? replicationFactorDefault : spec.replicationFactor
+  if (!spec.assignments && replicationFactor !== 1) {
+    const detail = `replication factor ${replicationFactor} was asked for, there is 1 broker`
     throw new BrokerError('invalid-replication-factor', detail)
   }
   checkCount(assignments.length, around)
