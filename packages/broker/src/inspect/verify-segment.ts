@@ -1,4 +1,4 @@
-import type { Disk, DiskFile } from '../host/disk.ts'
+import type { Disk } from '../host/disk.ts'
 import { baseOffsetOf, batchBytesOf, batchHeaderBytes, lastOffsetOf, recordCountOf } from '../record/batch.ts'
 import { findCrcFault, isPlausibleBatch } from '../record/validate.ts'
 
