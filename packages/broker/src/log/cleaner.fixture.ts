@@ -23,7 +23,7 @@ import { findCrcFault } from '../record/validate.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import type { CleanupSettings } from './cleaner.ts'
 import { Cleaner } from './cleaner.ts'
-import type { Log, LogSettings } from './log.ts'
+import type { Durability, Log, LogSettings } from './log.ts'
 import { LogStore } from './store.ts'
 
 /** A record as a test has written or read it; text is easier to compare. */
@@ -88,6 +88,7 @@ export class CleanerStage {
   cleanup: CleanupSettings
   mapBytesMax = 1 << 16
   producerIdExpirationMs = 2 ** 53
+  durability: Durability = 'fsync'
   /** As good as nothing stays in memory, so that tests read what is in the files. */
   tailMemoryBytesMax = 1
   store!: LogStore
@@ -125,9 +126,10 @@ export class CleanerStage {
   async open(): Promise<void> {
     const { disk, clock } = this.#node.host
     this.clock = new BusyClock(clock)
+    const { durability } = this
     const { segmentBytes } = this.cleanup
     const settings: LogSettings = {
-      durability: 'fsync',
+      durability,
       segmentBytes,
       segmentMs: 2 ** 53,
       indexIntervalBytes: 100,

@@ -1,6 +1,6 @@
 import { deepStrictEqual, strictEqual as equal, match, notStrictEqual, ok } from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { renewCrc } from '../record/batch.ts'
+import { baseOffsetOf, renewCrc } from '../record/batch.ts'
 import type { RecordInput } from '../record/build.ts'
 import { CleanerStage } from './cleaner.fixture.ts'
 
@@ -350,5 +350,18 @@ describe('compaction among others', () => {
     await stage.complete(compaction)
     ok(rounds >= 2, 'the compaction was over before it was read')
     notStrictEqual((await stage.check()).length, before.length)
+  })
+
+  it('sends a reader whose segment is removed under it to what has taken its place', async () => {
+    const stage = await opened(25)
+    const { log } = stage
+    // Larger than what is read at first, so that the segment is asked twice.
+    await stage.append([put('a', 'x'.repeat(30_000))])
+    log.roll()
+    await stage.append([put('b', '')])
+    const reading = Promise.resolve(log.read(0, log.endOffset, 100, true))
+    for (const segment of log.moveStart(1)) segment.remove()
+    const read = await stage.complete(reading)
+    equal(baseOffsetOf(read.chunks[0]!, 0), 1)
   })
 })

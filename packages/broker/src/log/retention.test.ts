@@ -92,6 +92,15 @@ describe('retention by age', () => {
     deepStrictEqual(await retained(stage), [0, 12])
   })
 
+  it('leaves no log that ends before it starts, also without fsync', async () => {
+    const stage = new CleanerStage(7, { ...deleting, retentionMs: 10_000 })
+    stage.durability = 'os'
+    await stage.open()
+    await fill(stage, 12)
+    await stage.wait(10_001)
+    deepStrictEqual(await retained(stage), [12, 12])
+  })
+
   it('does not go beyond what is durable', async () => {
     const stage = await opened(6, { retentionMs: 0 })
     await fill(stage, 12, { baseTimestampMs: 1 })
