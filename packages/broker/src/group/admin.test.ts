@@ -78,6 +78,12 @@ describe('metadata of consumers', () => {
     assert.deepEqual(subscribedTopics(later), ['a', 'b'])
   })
 
+  it('may lack what its version adds, as that of @platformatic/kafka does', () => {
+    // Version 1, no topics, empty user data, and no partitions that the member owns.
+    assert.deepEqual(subscribedTopics(Buffer.from('00010000000000000000', 'hex')), [])
+    assert.deepEqual(subscribedTopics(Buffer.from('000100000001000161ffffffff', 'hex')), ['a'])
+  })
+
   it('of other kinds is none', () => {
     for (const hex of ['', '00', 'ffff', '00017fffffff', '0000000000010005']) {
       assert.equal(subscribedTopics(Buffer.from(hex, 'hex')), null, hex)

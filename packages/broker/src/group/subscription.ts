@@ -5,16 +5,17 @@ import type { Member } from './member.ts'
 /** Protocol type whose metadata this broker can read. */
 export const consumerProtocolType = 'consumer'
 
-const [, versionMax] = ConsumerProtocolSubscription.versions
-
-/** Topics that a consumer subscribes to, or null if the bytes are no subscription. */
+/**
+ * Topics that a consumer subscribes to, or null if the bytes are no subscription. Whatever version they claim, they are
+ * read as version 0: later versions only add fields behind the topics, and some clients (@platformatic/kafka) claim
+ * version 1 without writing what it adds. Kafka reads them in the same way.
+ */
 export function subscribedTopics(metadata: Uint8Array): readonly string[] | null {
   try {
     const reader = new Reader(metadata)
     const version = reader.int16()
     if (version < 0) return null
-    // Kafka promises that later versions only add fields at the end.
-    return decode(ConsumerProtocolSubscription, Math.min(version, versionMax), reader).topics
+    return decode(ConsumerProtocolSubscription, 0, reader).topics
   } catch (error) {
     if (error instanceof WireError) return null
     throw error
