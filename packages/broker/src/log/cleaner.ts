@@ -92,31 +92,35 @@ export class Cleaner {
   /** Compacts all logs that are due, the one with the most to gain first. Not to be called while the cleaner runs. */
   async compact(): Promise<void> {
     this.#pace.continue()
-    for (;;) {
-      const next = await this.#dirtiest()
-      if (next === undefined) return
-      await this.#compactLog(next.log, next.settings, next.plan)
-      await this.#retainIfDue()
+    const due: { log: Log; dirtyRatio: number }[] = []
+    for (const log of this.#options.store.logs()) {
+      if (this.#pace.isDue) await this.#pace.turn()
+      const dirtyRatio = this.#plan(log)?.plan.dirtyRatio
+      if (dirtyRatio !== undefined) due.push({ log, dirtyRatio })
+    }
+    for (const { log } of due.toSorted((a, b) => b.dirtyRatio - a.dirtyRatio)) {
+      // A log with more keys than fit into memory takes several rounds.
+      for (let next = this.#plan(log); next !== undefined; next = this.#plan(log)) {
+        await this.#compactLog(log, next.settings, next.plan)
+        await this.#retainIfDue()
+      }
     }
   }
 
-  async #dirtiest(): Promise<{ log: Log; settings: CleanupSettings; plan: CompactionPlan } | undefined> {
+  #plan(log: Log): { settings: CleanupSettings; plan: CompactionPlan } | undefined {
     const { store, clock, settingsOf } = this.#options
-    let found: { log: Log; settings: CleanupSettings; plan: CompactionPlan } | undefined
-    for (const log of store.logs()) {
-      if (this.#pace.isDue) await this.#pace.turn()
-      const settings = settingsOf(log)
-      if (!settings?.cleanupCompact || log.damage !== undefined) continue
-      if (clock.monotonicMs() < (this.#uncleanable.get(log) ?? 0)) continue
-      try {
-        rollForCompaction(log, settings, clock.nowMs())
-        const plan = planCompaction(log, settings, clock.nowMs())
-        if (plan && plan.dirtyRatio > (found?.plan.dirtyRatio ?? -1)) found = { log, settings, plan }
-      } catch (error) {
-        this.#failed(log, error)
-      }
+    if (store.get(log.name) !== log || log.damage !== undefined) return undefined
+    if (clock.monotonicMs() < (this.#uncleanable.get(log) ?? 0)) return undefined
+    const settings = settingsOf(log)
+    if (!settings?.cleanupCompact) return undefined
+    try {
+      rollForCompaction(log, settings, clock.nowMs())
+      const plan = planCompaction(log, settings, clock.nowMs())
+      return plan && { settings, plan }
+    } catch (error) {
+      this.#failed(log, error)
+      return undefined
     }
-    return found
   }
 
   async #compactLog(log: Log, settings: CleanupSettings, plan: CompactionPlan): Promise<void> {
