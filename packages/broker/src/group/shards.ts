@@ -84,7 +84,8 @@ export class Shards {
     if (shard === undefined) return
     this.#active.delete(partition)
     for (const group of shard.groups.values()) close(this.#context, group)
-    this.#context.logger.info('group partition unloaded', { partition, groupCount: shard.groups.size })
+    const level = shard.groups.size > 0 ? 'info' : 'debug'
+    this.#context.logger[level]('group partition unloaded', { partition, groupCount: shard.groups.size })
   }
 
   async onTopicDeleted(topic: string): Promise<void> {
