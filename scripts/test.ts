@@ -3,15 +3,13 @@
 //   npm test -- --fast             checks and unit tests only
 //   npm test -- system package     only these suites
 // Output is the failures, one line per suite, and as the last line how many tests passed and failed.
-import type { CommandResult } from './run-command.ts'
 import { runCommand } from './run-command.ts'
 import type { Counts } from './test/failure-reporter.ts'
-import { countsPrefix } from './test/failure-reporter.ts'
 import type { Suite } from './test/suites.ts'
 import { findSuites } from './test/suites.ts'
+import { countsIn, troubleOf } from './test/verdict.ts'
 
 const checkTimeLimitSeconds = 300
-const nothing: Counts = { tests: 0, passed: 0, failed: 0, skipped: 0 }
 
 interface Outcome {
   readonly name: string
@@ -37,27 +35,13 @@ async function runSuite(suite: Suite): Promise<Outcome> {
   const testTimeout = `--test-timeout=${(suite.timeLimitSeconds * 1000) / 3}`
   const command = [process.execPath, '--test', ...isolation, testTimeout, reporter, ...suite.files]
   const result = await runCommand(command, suite.timeLimitSeconds)
-  const counts = countsIn(result)
-  const trouble = troubleOf(suite, result, counts)
+  const counts = countsIn(result.output)
+  const trouble = troubleOf(suite.timeLimitSeconds, result, counts)
   if (trouble !== undefined) {
     console.log(`\n── ${suite.name}: ${trouble}`)
     console.log(result.output.replace(/^polylog-test-counts .*\n?/gm, '').trimEnd())
   }
   return { name: suite.name, counts, seconds: result.seconds, passed: trouble === undefined }
-}
-
-function countsIn({ output }: CommandResult): Counts {
-  const line = output.split('\n').findLast((candidate) => candidate.startsWith(countsPrefix))
-  return line === undefined ? nothing : (JSON.parse(line.slice(countsPrefix.length)) as Counts)
-}
-
-/** Why a suite did not pass. Exit code 0 is not enough: a suite that ran nothing has shown nothing. */
-function troubleOf(suite: Suite, { code, timedOut }: CommandResult, counts: Counts): string | undefined {
-  if (timedOut) return `ended after its time limit of ${suite.timeLimitSeconds} s`
-  if (counts.failed > 0) return `${counts.failed} of ${counts.tests} tests failed`
-  if (code !== 0) return `ended with code ${code ?? 'of a signal'}`
-  if (counts.passed === 0) return 'ran no test'
-  return undefined
 }
 
 function printSummary(outcomes: readonly Outcome[]): void {

@@ -13,17 +13,22 @@ export interface Counts {
 }
 
 type Failure = Extract<TestEvent, { type: 'test:fail' }>['data']
+type Pass = Extract<TestEvent, { type: 'test:pass' }>['data']
 
 /** A reporter for node:test that is silent about what passes: each failure in full, and the counts at the end. */
 export default async function* reportFailures(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  let emptyCount = 0
   for await (const event of source) {
     if (event.type === 'test:fail') {
       if (!isBecauseOfSubtests(event.data)) yield describeFailure(event.data)
+    } else if (event.type === 'test:pass' && isEmptyFile(event.data)) {
+      emptyCount++
+      yield `\n✖ ${event.data.name} has no test\n`
     } else if (event.type === 'test:stdout' || event.type === 'test:stderr') {
       yield event.data.message
     } else if (event.type === 'test:summary' && event.data.file === undefined) {
       // In a run of several processes each file has a summary too; the one without a file is of the whole run.
-      yield `\n${countsPrefix}${countsOf(event.data.counts)}\n`
+      yield `\n${countsPrefix}${countsOf(event.data.counts, emptyCount)}\n`
     }
   }
 }
@@ -38,13 +43,18 @@ function describeFailure({ name, file, line, details }: Failure): string {
   return `\n✖ ${name}\n  ${file ?? ''}:${line ?? 1}\n${text.replaceAll(/^/gm, '  ')}\n`
 }
 
-function countsOf(counts: { tests: number; passed: number; skipped: number; todo: number }): string {
-  const { tests, passed, skipped, todo } = counts
+/** node:test lets a file without tests pass as one test, named after the file. */
+function isEmptyFile({ name, file, line, column }: Pass): boolean {
+  return line === 1 && column === 1 && file !== undefined && file.endsWith(name)
+}
+
+function countsOf(
+  counts: { tests: number; passed: number; skipped: number; todo: number },
+  emptyCount: number,
+): string {
+  const skipped = counts.skipped + counts.todo
+  const passed = counts.passed - emptyCount
   // Cancelled ones are failures to whoever reads this.
-  return JSON.stringify({
-    tests,
-    passed,
-    skipped: skipped + todo,
-    failed: tests - passed - skipped - todo,
-  } satisfies Counts)
+  const failed = counts.tests - passed - skipped
+  return JSON.stringify({ tests: counts.tests, passed, failed, skipped } satisfies Counts)
 }
