@@ -297,6 +297,35 @@ describe('compaction among others', () => {
     equal(stage.files().filter((name) => name.endsWith('.log')).length, stage.log.segments.length)
   })
 
+  it('loses nothing when a sync or the checkpoint fails, and removes the old files later', async () => {
+    const faults: [string, (path: string) => boolean][] = [
+      ['data', (path) => path.endsWith('-1.log')],
+      ['index', (path) => path.endsWith('-1.index')],
+      ['checkpoint', (path) => path.endsWith('/checkpoint.new')],
+    ]
+    for (const [name, matches] of faults) {
+      for (const crash of [true, false]) {
+        const stage = await opened(26)
+        await fill(stage, 60)
+        await stage.complete(stage.store.syncLog(stage.log))
+        stage.disk.failNextSync(matches)
+        await stage.compact()
+        equal(stage.errors.length, 1, name)
+        await stage.check()
+        if (crash) await stage.losePower()
+        await stage.check()
+        await stage.wait(61_000)
+        await stage.append([put('k0', 'after')])
+        stage.log.roll()
+        await stage.compact()
+        ok(stage.log.segments[0]!.sparse)
+        equal(stage.files().filter((file) => file.endsWith('.log')).length, stage.log.segments.length, name)
+        await stage.losePower()
+        await stage.check()
+      }
+    }
+  })
+
   it('gives up when it is stopped, and leaves nothing behind', async () => {
     const stage = await opened(22)
     await fill(stage, 100)
