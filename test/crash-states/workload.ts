@@ -40,6 +40,8 @@ class Workload {
   readonly #busy = new Set<Log>()
   #running = new Set<Promise<void>>()
   #store!: LogStore
+  /** What an append that has not returned yet does to the disk: to others it comes after the append. */
+  #held: DiskOperation[] | undefined
   /** Counts processes: what belongs to a killed one tells nobody anything any more. */
   #life = 0
 
@@ -49,7 +51,7 @@ class Workload {
     this.#node = this.#world.node('one')
     this.#random = this.#world.scheduler.random.stream('workload')
     this.#batches = new BatchMaker(this.#random)
-    this.#node.disk.record((operation) => options.operation(operation))
+    this.#node.disk.record((operation) => (this.#held ? this.#held.push(operation) : options.operation(operation)))
   }
 
   async run(): Promise<void> {
@@ -113,12 +115,19 @@ class Workload {
     const bytes = large ? this.#random.between(directBytesMin, directBytesMin * 2) : this.#random.between(1, 500)
     const { batch, epoch } = this.#batches.make(log, bytes)
     const { endOffset } = log
+    const held: DiskOperation[] = []
+    this.#held = held
     try {
       log.append(batch, large && this.#random.chance(0.5), epoch)
+      this.#noteAppend(log, batch)
     } catch (error) {
       if (!(error instanceof DiskError) || error.kind !== 'full' || log.endOffset !== endOffset) throw error
-      return
     }
+    this.#held = undefined
+    for (const operation of held) this.#options.operation(operation)
+  }
+
+  #noteAppend(log: Log, batch: Uint8Array): void {
     const taken = {
       baseOffset: baseOffsetOf(batch, 0),
       endOffset: lastOffsetOf(batch, 0) + 1,

@@ -8,7 +8,8 @@
  * |  8 |  8 | file number |
  * | 16 |  8 | sequence of the first entry |
  * | 24 | 16 | id of the data directory |
- * | 40 | 20 | zero |
+ * | 40 |  8 | size the file was given when it was made; less than this is damage |
+ * | 48 | 12 | zero |
  * | 60 |  4 | CRC-32C of bytes 0-59 |
  *
  * Entry, 32 bytes of header and a payload:
@@ -55,6 +56,7 @@ export interface FileHeader {
   firstSequence: number
   /** 16 bytes. */
   directoryId: Uint8Array
+  fileBytes: number
 }
 
 export function coveredBytes(kind: number, payloadBytes: number): number {
@@ -105,6 +107,7 @@ export function encodeFileHeader(header: FileHeader): Buffer {
   writeUInt64(bytes, 8, header.fileNumber)
   writeUInt64(bytes, 16, header.firstSequence)
   bytes.set(header.directoryId, 24)
+  writeUInt64(bytes, 40, header.fileBytes)
   bytes.writeUInt32BE(crc32c(bytes.subarray(0, 60)), 60)
   return bytes
 }
@@ -117,6 +120,7 @@ export function decodeFileHeader(bytes: Buffer): FileHeader | undefined {
     fileNumber: readUInt64(bytes, 8),
     firstSequence: readUInt64(bytes, 16),
     directoryId: Uint8Array.from(bytes.subarray(24, 40)),
+    fileBytes: readUInt64(bytes, 40),
   }
 }
 

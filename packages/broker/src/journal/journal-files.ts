@@ -76,7 +76,8 @@ export class JournalFiles {
     const spare = this.#spare
     if (!spare) throw new Error('invariant broken: no spare journal file')
     const { fileNumber } = spare
-    spare.file.write([encodeFileHeader({ fileNumber, firstSequence, directoryId: this.#directoryId })], 0)
+    const header = { fileNumber, firstSequence, directoryId: this.#directoryId, fileBytes: this.#fileBytes }
+    spare.file.write([encodeFileHeader(header)], 0)
     this.#spare = undefined
     spare.firstSequence = firstSequence
     spare.lastSequence = firstSequence - 1

@@ -8,7 +8,8 @@ import { JournalFiles } from './journal-files.ts'
 
 /** Payloads up to this size are copied next to their headers; larger ones go into the write by reference. */
 const copyBytesMax = 8192
-const stagingBytes = 1 << 20
+const stagingBytesMin = 64 << 10
+const stagingBytesMax = 1 << 20
 const fullRetryMs = 250
 const nothing = new Uint8Array(0)
 
@@ -59,7 +60,7 @@ export class Journal {
   #nextSequence: number
   #writtenSequence: number
   #syncedSequence: number
-  readonly #staging = Buffer.allocUnsafe(stagingBytes)
+  readonly #staging: Buffer
   #stagingUsed = 0
   #stagingStart = 0
   #chunks: Uint8Array[] = []
@@ -75,6 +76,7 @@ export class Journal {
     this.#options = options
     this.#files = new JournalFiles(options)
     this.#seed = entrySeed(options.directoryId)
+    this.#staging = Buffer.allocUnsafe(Math.min(Math.max(options.fileBytes, stagingBytesMin), stagingBytesMax))
     this.#nextSequence = options.nextSequence
     this.#writtenSequence = options.nextSequence - 1
     this.#syncedSequence = options.nextSequence - 1

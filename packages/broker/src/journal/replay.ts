@@ -138,6 +138,9 @@ function replayFile(replay: Replay, file: JournalFile): void {
     throw new JournalDamageError(path, 0, 'the file belongs to another data directory')
   }
   if (header && header.fileNumber !== file.number) throw new JournalDamageError(path, 0, 'the file has been renamed')
+  if (header && bytes.length < header.fileBytes) {
+    throw new JournalDamageError(path, bytes.length, `the file ends here, it had ${header.fileBytes} bytes`)
+  }
   if (header && !replay.torn) checkStart(replay, path, header.firstSequence)
   if (!header) {
     // Header and first entry stand in one sector: the second cannot have got to the disk without the first.

@@ -75,46 +75,54 @@ interface Walk {
   needed: number
 }
 
+/** What is intact before damage is returned; the read that begins at the damage throws. */
 function walkRun(request: ColdReadRequest, bytes: Uint8Array, position: number, due: number): Walk {
   const walk: Walk = { start: 0, end: 0, stopped: false, next: 0, nextOffset: due, needed: batchHeaderBytes }
   while (walk.next + batchHeaderBytes <= bytes.length) {
     const at = walk.next
-    checkHeader(request, bytes, at, position + at, walk.nextOffset)
     const size = batchBytesOf(bytes, at)
-    walk.needed = size
     const lastOffset = lastOffsetOf(bytes, at)
-    if (lastOffset >= request.offset) {
-      const collected = walk.end - walk.start
+    const collected = walk.end - walk.start
+    let damage = findHeaderDamage(request, bytes, at, position + at, walk.nextOffset)
+    if (damage === undefined && lastOffset >= request.offset) {
       walk.stopped = lastOffset >= request.limitOffset
       if (collected + size > request.bytesMax && !(request.atLeastOne && collected === 0)) walk.stopped = true
-      if (walk.stopped || at + size > bytes.length) return walk
-      const fault = findCrcFault(bytes.subarray(0, at + size), at)
-      if (fault) throw new LogDamageError(request.segment.path, position + at, fault.detail)
+      if (walk.stopped) return walk
+      if (at + size > bytes.length) break
+      damage = findCrcFault(bytes.subarray(0, at + size), at)?.detail
       if (collected === 0) walk.start = at
-      walk.end = at + size
+      if (damage === undefined) walk.end = at + size
+    }
+    if (damage !== undefined) {
+      if (collected > 0) return walk
+      throw new LogDamageError(request.segment.path, position + at, damage)
     }
     walk.next = at + size
     walk.nextOffset = lastOffset + 1
   }
+  if (walk.next + batchHeaderBytes <= bytes.length) walk.needed = batchBytesOf(bytes, walk.next)
   return walk
 }
 
-/** The fields outside the CRC must fit what is known: size, format, offset and leader epoch. */
-function checkHeader(request: ColdReadRequest, bytes: Uint8Array, at: number, position: number, due: number): void {
+/** The fields must fit what is known from elsewhere: size, format, offsets and leader epoch. */
+function findHeaderDamage(
+  request: ColdReadRequest,
+  bytes: Uint8Array,
+  at: number,
+  position: number,
+  due: number,
+): string | undefined {
   const { segment, epochs } = request
   const size = batchBytesOf(bytes, at)
   const baseOffset = baseOffsetOf(bytes, at)
+  const lastOffset = lastOffsetOf(bytes, at)
   const sizeFits = size >= batchHeaderBytes && position + size <= segment.bytes
-  const offsetFits = segment.sparse
-    ? baseOffset >= due && lastOffsetOf(bytes, at) < segment.endOffset
-    : baseOffset === due
-  if (!sizeFits || !offsetFits || magicOf(bytes, at) !== 2) {
-    throw new LogDamageError(segment.path, position, `no batch for offset ${due} here`)
-  }
-  if (lastOffsetOf(bytes, at) < request.offset) return
+  const baseFits = segment.sparse ? baseOffset >= due : baseOffset === due
+  const lastFits = lastOffset >= baseOffset && lastOffset < segment.endOffset
+  if (!sizeFits || !baseFits || !lastFits || magicOf(bytes, at) !== 2) return `no batch for offset ${due} here`
+  if (lastOffset < request.offset) return undefined
   // Of the batch that holds the start of the log only a part is known to the epoch cache.
   const epoch = epochs.epochAt(Math.max(baseOffset, request.offset))
-  if (leaderEpochOf(bytes, at) !== epoch) {
-    throw new LogDamageError(segment.path, position, `leader epoch ${leaderEpochOf(bytes, at)} at offset ${baseOffset}`)
-  }
+  if (leaderEpochOf(bytes, at) === epoch) return undefined
+  return `leader epoch ${leaderEpochOf(bytes, at)} at offset ${baseOffset}, it was ${epoch}`
 }

@@ -215,6 +215,7 @@ export function applyEntry(log: RecoveringLog, entry: ReplayedEntry, take: (batc
 /** The file has this batch too. Its own CRC was checked; offset and epoch, which that does not cover, are checked here. */
 function checkTwin(log: RecoveringLog, entry: ReplayedEntry, baseOffset: number): void {
   if (baseOffset < log.stored.syncedOffset || log.heads.get(baseOffset) === headCrc(entry.payload, 0)) return
+  setEpoch(log, leaderEpochOf(entry.payload, 0), baseOffset)
   log.damage = `segment and journal (${entry.file} at byte ${entry.position}) differ at offset ${baseOffset}`
 }
 
@@ -226,6 +227,13 @@ function checkProof(log: RecoveringLog, proof: SyncedOffset): void {
   const found = state.epochs.entryBefore(proof.offset)
   const epoch = found?.[0] ?? -1
   const startFits = !found || proof.epochStart < 0 || found[1] === Math.max(proof.epochStart, state.startOffset)
-  if (epoch !== proof.epoch || !startFits)
-    log.damage = `leader epoch ${epoch} before offset ${proof.offset}, it was ${proof.epoch}`
+  if (epoch === proof.epoch && startFits) return
+  setEpoch(log, proof.epoch, Math.max(proof.epochStart, state.startOffset))
+  log.damage = `leader epoch ${epoch} before offset ${proof.offset}, it was ${proof.epoch}`
+}
+
+/** The cache was made from the damaged batch itself; only with the true epoch in it will reads refuse that batch. */
+function setEpoch({ state }: RecoveringLog, epoch: number, startOffset: number): void {
+  state.epochs.truncateEnd(startOffset)
+  state.epochs.assign(epoch, startOffset)
 }
