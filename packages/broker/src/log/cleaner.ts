@@ -102,7 +102,6 @@ export class Cleaner {
       // A log with more keys than fit into memory takes several rounds.
       for (let next = this.#plan(log); next !== undefined; next = this.#plan(log)) {
         await this.#compactLog(log, next.settings, next.plan)
-        await this.#retainIfDue()
       }
     }
   }
@@ -126,7 +125,8 @@ export class Cleaner {
   async #compactLog(log: Log, settings: CleanupSettings, plan: CompactionPlan): Promise<void> {
     const { logger } = this.#options
     try {
-      const result = await compactLog({ ...this.#options, pace: this.#pace }, log, settings, plan)
+      const betweenGroups = (): Promise<void> => this.#retainIfDue()
+      const result = await compactLog({ ...this.#options, pace: this.#pace, betweenGroups }, log, settings, plan)
       if (result === undefined) return
       logger.info('log compacted', {
         log: log.name,

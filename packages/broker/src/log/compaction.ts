@@ -20,6 +20,8 @@ export interface CompactionOptions {
   logger: Logger
   pace: CleanerPace
   mapBytesMax: number
+  /** Awaited after each group of segments: a large log must not hold up everything else. */
+  betweenGroups: () => Promise<void>
 }
 
 export interface CompactionResult {
@@ -64,6 +66,7 @@ export async function compactLog(
     if (bytesAfter === undefined) return undefined
     result.bytesAfter += bytesAfter
     for (const segment of group) result.bytesBefore += segment.bytes
+    await options.betweenGroups()
   }
   return result
 }

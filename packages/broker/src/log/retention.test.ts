@@ -206,6 +206,22 @@ describe('the cleaner', () => {
     deepStrictEqual([stage.log.startOffset, stage.log.endOffset], [10, 13])
   })
 
+  it('does not let retention wait for the end of a long compaction', async () => {
+    const stage = await opened(43, { cleanupCompact: true, retentionMs: 1500 })
+    for (let i = 0; i < 60; i++) {
+      await stage.append([{ key: Buffer.from(`key ${i}`), value: Buffer.alloc(300) }])
+    }
+    stage.log.roll()
+    await stage.complete(stage.store.syncLog(stage.log))
+    stage.disk.times.syncMs = { min: 200, max: 300 }
+    stage.cleaner.start()
+    // Many groups of half a second and more each; by their times of writing, all of them expire meanwhile.
+    await stage.wait(4000)
+    equal(stage.log.startOffset, 60)
+    await stage.complete(stage.cleaner.stop())
+    deepStrictEqual(stage.errors, [])
+  })
+
   it('works for many logs at once with few checkpoints', async () => {
     const stage = await opened(42, { retentionMs: 1000 })
     for (let i = 0; i < 50; i++) {
