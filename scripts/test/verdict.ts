@@ -18,7 +18,7 @@ export function troubleOf(
   { code, timedOut }: Pick<CommandResult, 'code' | 'timedOut'>,
   counts: Counts,
 ): string | undefined {
-  if (timedOut) return `ended after its time limit of ${timeLimitSeconds} s`
+  if (timedOut) return `ended after its time limit of ${Math.round(timeLimitSeconds)} s`
   if (counts.failed > 0) return `${counts.failed} of ${counts.tests} tests failed`
   if (code !== 0) return `ended with ${code === undefined ? 'a signal' : `code ${code}`}`
   if (counts.passed === 0) return 'ran no test'
