@@ -68,7 +68,7 @@ class BusyClock implements Clock {
   }
 }
 
-export const cleanupDefault: CleanupSettings = {
+const cleanupDefault: CleanupSettings = {
   cleanupCompact: true,
   cleanupDelete: false,
   retentionMs: -1,
