@@ -1,0 +1,162 @@
+import { Broker } from '../../../packages/broker/src/broker.ts'
+import type { BrokerSettings } from '../../../packages/broker/src/config/broker-table.ts'
+import type { Host } from '../../../packages/broker/src/host/host.ts'
+import type { HttpServer } from '../../../packages/broker/src/host/http.ts'
+import type { Scheduler } from '../../../packages/broker/src/host/simulated/scheduler.ts'
+import type { SimulatedNode } from '../../../packages/broker/src/host/simulated/simulated-node.ts'
+import type { Logger } from '../../../packages/broker/src/telemetry/logger.ts'
+
+export const kafkaPort = 9092
+export const dataDirectory = 'data'
+
+const noHttp: HttpServer = {
+  listen: () => Promise.reject(new Error('the simulated broker has no HTTP port')),
+}
+
+/** Small sizes, so that files roll, rotate and go within seconds. */
+function settingsFor(brokerId: number, durability: 'fsync' | 'os'): Partial<BrokerSettings> {
+  const mib = 1024 * 1024
+  return {
+    brokerId,
+    durability,
+    dataDirectory,
+    kafkaAddress: { host: '0.0.0.0', port: kafkaPort },
+    httpAddress: undefined,
+    autoCreateTopics: false,
+    journalFileBytes: mib,
+    journalBytesMax: 3 * mib,
+    messageBytesMax: mib / 2,
+    requestBytesMax: mib,
+    tailMemoryBytes: mib,
+    indexIntervalBytes: 512,
+    retentionCheckIntervalMs: 2000,
+    fileDeleteDelayMs: 1000,
+    compactionIntervalMs: 1000,
+    compactionMapBytes: mib,
+    offsetsPartitionCount: 2,
+    offsetsSegmentBytes: 4096,
+    groupSessionTimeoutMsMin: 1000,
+    fetchSessionCountMax: 3,
+    shutdownTimeoutMs: 3000,
+  }
+}
+
+export interface BrokerMachineOptions {
+  node: SimulatedNode
+  scheduler: Scheduler
+  brokerId: number
+  durability: 'fsync' | 'os'
+  logger: Logger
+  /** Something went wrong that never may. */
+  failed: (what: string, error: unknown) => void
+  /** Whether a start may fail at present because the disk is made to. */
+  mayRefuse: () => boolean
+  /** Test of the tests: lets the broker see a broken world. */
+  disguise: (host: Host) => Host
+}
+
+/** A machine with a broker, and the supervisor that starts it again. */
+export class BrokerMachine {
+  readonly node: SimulatedNode
+  readonly #options: BrokerMachineOptions
+  #broker: Broker | undefined
+  #process = 0
+  #starting = false
+  #hasPower = true
+  /** Nobody starts it for now. */
+  #held = false
+
+  constructor(options: BrokerMachineOptions) {
+    this.node = options.node
+    this.#options = options
+  }
+
+  get isUp(): boolean {
+    return this.#broker !== undefined
+  }
+
+  get name(): string {
+    return this.node.name
+  }
+
+  /** Starts the broker unless it runs; called by the supervisor again and again. */
+  start(): void {
+    if (!this.#hasPower || this.#held || this.#starting) return
+    if (this.#broker !== undefined) {
+      // A broker whose storage has failed says so; what runs it then starts a new one.
+      if (this.#broker.store.failure === undefined) return
+      this.kill()
+    }
+    this.#starting = true
+    const process = this.#process
+    const { brokerId, durability, disguise, logger } = this.#options
+    const parts = { host: disguise(this.node.host), http: noHttp, logger }
+    Broker.start(settingsFor(brokerId, durability), parts).then(
+      (broker) => {
+        if (this.#process !== process) return
+        this.#starting = false
+        this.#broker = broker
+      },
+      (error: unknown) => this.#refused(process, error),
+    )
+  }
+
+  /** Keeps the supervisor from starting it until `release`. */
+  hold(): void {
+    this.#held = true
+  }
+
+  release(): void {
+    this.#held = false
+  }
+
+  /** kill -9. */
+  kill(): void {
+    if (!this.#hasPower) return
+    this.#forget()
+    this.node.killProcess()
+  }
+
+  losePower(): void {
+    if (!this.#hasPower) return
+    this.#forget()
+    this.#hasPower = false
+    this.node.losePower()
+  }
+
+  powerOn(): void {
+    if (this.#hasPower) return
+    this.#hasPower = true
+    this.node.powerOn()
+  }
+
+  /** A graceful stop; true if there was a broker to stop. */
+  stop(): boolean {
+    const broker = this.#broker
+    if (broker === undefined) return false
+    const process = this.#process
+    this.#broker = undefined
+    this.#starting = true
+    const ended = (): void => {
+      if (this.#process === process) this.kill()
+    }
+    broker.stop().then(ended, (error: unknown) => {
+      if (this.#process === process && !this.#options.mayRefuse()) this.#options.failed('stop', error)
+      ended()
+    })
+    return true
+  }
+
+  #forget(): void {
+    this.#process += 1
+    this.#broker = undefined
+    this.#starting = false
+  }
+
+  #refused(process: number, error: unknown): void {
+    if (this.#process !== process) return
+    if (!this.#options.mayRefuse()) this.#options.failed('start', error)
+    this.#starting = false
+    this.kill()
+  }
+}

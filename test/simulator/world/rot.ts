@@ -1,0 +1,30 @@
+import { dataDirectory } from './broker-machine.ts'
+import type { BrokerMachine } from './broker-machine.ts'
+import type { FaultTargets } from './faults.ts'
+
+/** Folder of a partition: name, number, id of the topic (docs/data-directory.md). */
+const folderForm = /\/logs\/(.+)-(\d+)\.([^/]+)\/(\d{20})[^/]*\.log$/
+
+/**
+ * Turns a bit in a segment that is written no more. The log is marked: what it serves from now on must still be right,
+ * but it may refuse to serve.
+ */
+export function rotColdSegment({ recorder, random }: FaultTargets, { node, isUp }: BrokerMachine): boolean {
+  if (!isUp) return false
+  const { disk } = node.host
+  const cold: { path: string; log: string }[] = []
+  for (const folder of disk.list(`${dataDirectory}/logs`)) {
+    const segments = disk.list(`${dataDirectory}/logs/${folder}`).filter((name) => name.endsWith('.log'))
+    for (const name of segments.slice(0, -2)) {
+      const path = `${dataDirectory}/logs/${folder}/${name}`
+      const [, , partition, id] = folderForm.exec(`/${path}`) ?? []
+      const log = `${id}/${partition}`
+      if (recorder.history.logs.has(log) && (disk.sizeOf(path) ?? 0) > 0) cold.push({ path, log })
+    }
+  }
+  const picked = cold[random.below(cold.length)]
+  if (picked === undefined) return false
+  node.disk.flipBit(picked.path, random.below(disk.sizeOf(picked.path)!), random.below(8))
+  recorder.history.logs.get(picked.log)!.rotten = true
+  return true
+}
