@@ -46,7 +46,9 @@ export async function openDataDirectory(
   try {
     disk.makeDirectory(directory)
     // Without this a power loss could take the folder away with all that was synced inside it.
-    await disk.syncDirectory(directory.slice(0, Math.max(directory.lastIndexOf('/'), 0)) || (directory.startsWith('/') ? '/' : '.'))
+    await disk.syncDirectory(
+      directory.slice(0, Math.max(directory.lastIndexOf('/'), 0)) || (directory.startsWith('/') ? '/' : '.'),
+    )
     refuseForeign(disk, directory)
     const lock = disk.lock(`${directory}/lock`)
     try {

@@ -227,12 +227,16 @@ export class Journal {
     this.#startSync()
   }
 
-  /** The entries stay gathered; writing them again at the same place overwrites what a partial write left. */
+  /**
+   * The entries stay gathered, to be written again. What a partial write left goes: if the next file is begun meanwhile,
+   * nothing would overwrite it, and it would look like damage in front of that file.
+   */
   #writeFailed(error: unknown): void {
     if (!(error instanceof DiskError) || error.kind !== 'full') {
       this.#fail(error)
       return
     }
+    this.#current.file.truncate(Math.max(this.#current.position, this.#options.fileBytes))
     this.#options.logger.error('disk full, appends refused until there is space', { path: error.path })
     this.#retryWhenFull()
   }

@@ -26,10 +26,11 @@ const slackBytes = 8192
 /**
  * Reads whole batches of one segment from the batch that holds `offset`, or the first behind it where compaction left a
  * gap. Every batch returned has passed its CRC and fits its neighbours.
- * @returns undefined if the segment holds nothing from `offset` on below the limit
+ * @returns undefined if the segment holds nothing from `offset` on; 'stopped' if it does, but the next batch lies at or
+ * above the limit or does not fit: then what is behind it must not be read either
  * @throws LogDamageError
  */
-export async function readCold(request: ColdReadRequest): Promise<ColdRun | undefined> {
+export async function readCold(request: ColdReadRequest): Promise<ColdRun | 'stopped' | undefined> {
   const { segment, pool, bytesMax } = request
   let { offset: expected, position } = segment.index().floor(request.offset)
   let wanted = bytesMax + slackBytes
@@ -50,7 +51,7 @@ export async function readCold(request: ColdReadRequest): Promise<ColdRun | unde
       return { bytes: buffer.subarray(walk.start, walk.end), release: () => pool.give(buffer) }
     }
     pool.give(buffer)
-    if (walk.stopped) return undefined
+    if (walk.stopped) return 'stopped'
     position += walk.next
     expected = walk.nextOffset
     wanted = Math.max(wanted, walk.needed)

@@ -190,13 +190,14 @@ export class Log {
       const segment = this.#segmentAtOrAfter(from)
       if (segment === undefined) break
       if (segment.baseOffset >= limitOffset) return emptyRead
-      let run: ColdRun | undefined
+      let run: ColdRun | 'stopped' | undefined
       try {
         run = await readCold({ segment, epochs: this.epochs, pool, offset, limitOffset, bytesMax, atLeastOne })
       } catch (error) {
         if (this.#segments.includes(segment)) throw error
         continue
       }
+      if (run === 'stopped') return emptyRead
       if (run) return { chunks: [run.bytes], bytes: run.bytes.length, release: run.release }
       if (this.#segments.includes(segment)) from = segment.endOffset
     }

@@ -108,3 +108,24 @@ test('a store that was never closed recovers everything durable, over rolled seg
   }
   await copy.close()
 })
+
+test('a batch that does not fit ends a cold read: nothing behind it is returned instead (simulator S1)', async () => {
+  const disk = new MemoryDisk()
+  const clock = new NodeClock()
+  let store = await LogStore.open(optionsFor(disk, clock))
+  const log = store.create('orders-0', { ...settings, segmentBytes: 500 })
+  for (const text of ['x'.repeat(400), 'small', 'small']) {
+    log.append(batch(text), false, 0)
+    log.roll()
+  }
+  await durable(log)
+  await store.close()
+  store = await LogStore.open(optionsFor(disk, clock))
+  const cold = store.get('orders-0')!
+  equal((await cold.read(0, cold.endOffset, 200, false)).bytes, 0)
+  equal((await cold.read(0, cold.endOffset, 200, true)).bytes > 400, true)
+  equal((await cold.read(1, cold.endOffset, 200, false)).bytes > 0, true)
+  cold.append(batch('in memory'), false, 0)
+  equal((await cold.read(0, cold.endOffset, 200, false)).bytes, 0)
+  await store.close()
+})

@@ -77,7 +77,13 @@ export class SimulatedFile implements DiskFile {
     if (bytes.length === 0) return
     this.#device.space.take(this.#file, this.path, Math.max(0, position + bytes.length - this.#file.size))
     this.#file.write(bytes, position)
-    this.#device.note({ kind: 'write', path: this.path, file: this.#file.id, position, bytes: Uint8Array.prototype.slice.call(bytes) })
+    this.#device.note({
+      kind: 'write',
+      path: this.path,
+      file: this.#file.id,
+      position,
+      bytes: Uint8Array.prototype.slice.call(bytes),
+    })
   }
 
   async #during<T>(running: Promise<T>): Promise<T> {

@@ -46,7 +46,12 @@ export class UnsyncedFile {
   write(bytes: Uint8Array, position: number): void {
     this.#cache.write(bytes, position)
     this.#sequence += 1
-    this.#changes.push({ kind: 'write', sequence: this.#sequence, position, bytes: Uint8Array.prototype.slice.call(bytes) })
+    this.#changes.push({
+      kind: 'write',
+      sequence: this.#sequence,
+      position,
+      bytes: Uint8Array.prototype.slice.call(bytes),
+    })
   }
 
   truncate(size: number): void {
