@@ -255,10 +255,10 @@ export class Log {
     }
   }
 
-  /** Writes the index of the active segment, at a clean stop. */
+  /** Writes the index of the active segment, at a clean stop, unless nothing was written to it since the start. */
   async storeActiveIndex(): Promise<void> {
     const active = this.#segments.at(-1)
-    if (active && active.bytes > 0) await active.storeIndex()
+    if (active && active.bytes > 0 && active.isIndexLoaded) await active.storeIndex()
   }
 
   /** The promise of `settings.durability` holds for everything below `offset`. */

@@ -174,6 +174,11 @@ export class Segment {
     }
   }
 
+  /** False until somebody has read from the segment or written to it. */
+  get isIndexLoaded(): boolean {
+    return this.#index !== undefined
+  }
+
   /** The index, loaded from its file; what that does not describe yet, or all of it, is made from the batch headers. */
   index(): SegmentIndex {
     this.#index ??= this.#makeIndex()

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { MemoryDisk } from '../host/memory/memory-disk.ts'
+import { NodeClock } from '../host/node/node-clock.ts'
+import { buildBatch } from '../record/build.ts'
+import { silentLogger } from '../telemetry/logger.ts'
+import type { Log, LogSettings } from './log.ts'
+import { LogStore } from './store.ts'
+
+const budgetBytes = 512 * 1024
+const journalFileBytes = 256 * 1024
+const settings: LogSettings = {
+  durability: 'fsync',
+  segmentBytes: 1 << 20,
+  segmentMs: 1e12,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 1 << 20,
+  indexIntervalBytes: 4096,
+}
+
+function durable(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    log.onChange = () => (log.durableOffset === log.endOffset ? resolve() : undefined)
+    log.onChange()
+  })
+}
+
+it('memory stays within its budget, the journal within a few files, and everything can be read', async () => {
+  const disk = new MemoryDisk()
+  const store = await LogStore.open({
+    disk,
+    clock: new NodeClock(),
+    logger: silentLogger,
+    directory: '/data',
+    directoryId: new Uint8Array(16),
+    settingsOf: () => settings,
+    journalFileBytes,
+    directBytesMin: 1 << 17,
+    tailMemoryBytesMax: budgetBytes,
+    openFilesMax: 8,
+    durable: (log) => log.onChange(),
+  })
+  const logs = Array.from({ length: 20 }, (_, i) => store.create(`log-${i}`, settings))
+  let sealedMost = 0
+  for (let round = 0; round < 60; round++) {
+    for (const [i, log] of logs.entries()) {
+      // Some logs get much more than others: what is idle must make room too.
+      const bytes = i < 3 ? 9000 : 900
+      log.append(buildBatch([{ key: null, value: Buffer.alloc(bytes, `${i}`) }], { baseTimestampMs: 1 }), false, 0)
+      assert.ok(store.tailBytes <= budgetBytes, `${store.tailBytes} bytes in memory`)
+    }
+    await Promise.all(logs.map(durable))
+    sealedMost = Math.max(sealedMost, store.journal.sealedFileCount)
+  }
+  assert.ok(store.journal.statistics.bytes > 8 * journalFileBytes)
+  assert.ok(sealedMost <= 4, `${sealedMost} journal files wait`)
+  assert.ok(store.openFileCount <= 8)
+  for (const log of logs) {
+    let count = 0
+    while (count < 60) {
+      const read = await log.read(count, log.endOffset, 1, true)
+      count += read.chunks.length
+      read.release()
+    }
+    assert.equal(log.endOffset, 60)
+  }
+  let held = 0
+  for (const log of logs) held += log.endOffset - log.tail.startOffset
+  assert.ok(held > 0 && held < 20 * 60, 'some of it in memory, some not')
+  await store.close()
+})
