@@ -168,6 +168,7 @@ export class Broker {
       settingsOf: (name) => topics.logSettings(name),
       // In memory the journal holds the making of logs only.
       journalFileBytes: settings.durability === 'memory' ? 1 << 20 : settings.journalFileBytes,
+      journalBytesMax: settings.journalBytesMax,
       directBytesMin,
       tailMemoryBytesMax: settings.tailMemoryBytes,
       openFilesMax: settings.fileHandleCountMax,

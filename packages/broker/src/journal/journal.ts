@@ -69,6 +69,7 @@ export class Journal {
   /** Last sequence that somebody waits for: only up to there is a sync worth while. */
   #wantedSequence: number
   #full: Timer | undefined
+  #held = false
   #failure: Error | undefined
   #closed = false
 
@@ -144,6 +145,24 @@ export class Journal {
     return sequence
   }
 
+  /** Writes what was appended so far without waiting for the end of the turn. */
+  flush(): void {
+    if (this.#held && !this.#closed) return
+    this.#writeGroup()
+  }
+
+  /** Bytes of sealed files. */
+  get sealedBytes(): number {
+    return this.#sealed.reduce((sum, file) => sum + file.position, 0)
+  }
+
+  /** While held, entries gather and nothing is written: segments are so far behind that the journal would grow too large. */
+  hold(held: boolean): void {
+    if (held === this.#held) return
+    this.#held = held
+    if (!held && !this.#closed) this.flush()
+  }
+
   /** Removes sealed files whose entries are all in synced segments. Resolves when their names are gone for good. */
   async trimTo(sequence: number): Promise<void> {
     const discarded: Promise<void>[] = []
@@ -179,13 +198,13 @@ export class Journal {
     this.#turnScheduled = true
     this.#options.clock.endOfTurn(() => {
       this.#turnScheduled = false
-      this.#writeGroup()
+      this.flush()
     })
   }
 
   /** The staging buffer is full in the middle of a turn: write early, or take a further buffer while the disk is full. */
   #overflow(): void {
-    this.#writeGroup()
+    this.flush()
     if (this.#stagingUsed === 0) return
     this.#cutStaging()
     this.#chunks = this.#chunks.map((chunk) =>
@@ -246,7 +265,7 @@ export class Journal {
       this.#full = undefined
       if (this.#closed) return
       const before = this.#writtenSequence
-      this.#writeGroup()
+      this.flush()
       if (this.#writtenSequence > before) this.#options.logger.info('disk has space again, appends accepted')
     })
   }

@@ -10,10 +10,12 @@ export interface GroupCommitOptions {
   clock: Clock
   logger: Logger
   /**
-   * A batch of at least this many bytes is synced in its segment instead of the journal: its own fdatasync is cheaper
-   * than writing it twice. Default 128 KiB.
+   * A log to which at least this much was appended in one event-loop turn is synced in its segment instead of the
+   * journal: an fdatasync of its own is cheaper than writing the bytes twice. Default 128 KiB.
    */
   directBytesMin: number
+  /** A segment was synced. */
+  synced: () => void
 }
 
 /** How far one log has come on its way to the disk. */
@@ -23,8 +25,9 @@ export interface CommitState {
   /** Batches behind the last sync of the segment that are not in the journal either. */
   directPending: boolean
   syncing: Promise<void> | undefined
-  /** The entry of this turn in the commit queue, while the turn lasts. */
-  open: Commit | undefined
+  /** Batches of this turn, for which no way has been chosen yet. */
+  turn: Uint8Array[]
+  turnBytes: number
   /** Sequence of the entry that made the log; its batches must not become durable before it. */
   createSequence: number
 }
@@ -38,10 +41,10 @@ interface Commit {
 const fullRetryMs = 250
 
 /**
- * Decides for each batch how it becomes durable, and tells the log when it is.
+ * Decides at the end of each turn how the batches of a log become durable, and tells the log when they are.
  *
- * - journal: the batch is an entry of the shared journal; one fdatasync covers all logs. The normal way.
- * - direct: the segment is written and synced at once. For large batches, which are worth a sync of their own.
+ * - journal: each batch is an entry of the shared journal; one fdatasync covers all logs. The normal way.
+ * - direct: the segment is written and synced at once. For so many bytes that they are worth a sync of their own.
  *
  * "Durable" is said of a prefix of the log. So while a direct sync is under way, batches behind it go the direct way too:
  * their journal entry could become durable before what precedes them.
@@ -53,7 +56,8 @@ export class GroupCommit {
   /** In order of sequence; consumed from `#queueHead`. */
   #queue: Commit[] = []
   #queueHead = 0
-  readonly #opened: Commit[] = []
+  /** Logs that were appended to in this turn. */
+  #touched: Log[] = []
   readonly #direct = new Set<Log>()
   #turnScheduled = false
   #full: Timer | undefined
@@ -72,7 +76,8 @@ export class GroupCommit {
       firstUnsyncedSequence: undefined,
       directPending: false,
       syncing: undefined,
-      open: undefined,
+      turn: [],
+      turnBytes: 0,
       createSequence,
     })
   }
@@ -96,24 +101,9 @@ export class GroupCommit {
   /** Takes a batch that `log` has just appended. */
   appended(log: Log, stored: Uint8Array): void {
     const state = this.stateOf(log)
-    const journal = this.#journal!
-    const { durability } = log.settings
-    const large = stored.length >= this.#options.directBytesMin && state.createSequence <= journal.syncedSequence
-    if (durability !== 'fsync' || large || state.directPending) {
-      state.directPending = true
-      this.#direct.add(log)
-    } else {
-      const sequence = journal.append(EntryKind.batch, log.id, stored)
-      state.firstUnsyncedSequence ??= sequence
-      if (state.open) {
-        state.open.sequence = sequence
-        state.open.endOffset = log.endOffset
-      } else {
-        state.open = { log, endOffset: log.endOffset, sequence }
-        this.#queue.push(state.open)
-        this.#opened.push(state.open)
-      }
-    }
+    if (state.turn.length === 0) this.#touched.push(log)
+    state.turn.push(stored)
+    state.turnBytes += stored.length
     if (this.#turnScheduled) return
     this.#turnScheduled = true
     this.#options.clock.endOfTurn(() => this.#endTurn())
@@ -123,12 +113,8 @@ export class GroupCommit {
   committed(sequence: number): void {
     while (this.#queueHead < this.#queue.length) {
       const commit = this.#queue[this.#queueHead]!
-      // Within a turn a log's commit takes later sequences than its place in the queue; it waits for its last entry.
       if (commit.sequence > sequence) break
       this.#queueHead++
-      // A sync may end before the turn's own end; a later append must then not add to what has been answered.
-      const state = this.#states.get(commit.log)
-      if (state?.open === commit) state.open = undefined
       commit.log.markDurable(commit.endOffset)
     }
     if (this.#queueHead > 1024 || this.#queueHead === this.#queue.length) {
@@ -142,7 +128,8 @@ export class GroupCommit {
     const state = this.stateOf(log)
     state.firstUnsyncedSequence = undefined
     state.directPending = false
-    state.open = undefined
+    state.turn = []
+    state.turnBytes = 0
     this.#direct.delete(log)
     for (const commit of this.#queue) if (commit.log === log) commit.endOffset = Math.min(commit.endOffset, offset)
   }
@@ -154,12 +141,34 @@ export class GroupCommit {
 
   #endTurn(): void {
     this.#turnScheduled = false
-    for (const commit of this.#opened) {
-      const state = this.#states.get(commit.log)
-      if (state?.open === commit) state.open = undefined
+    const touched = this.#touched
+    this.#touched = []
+    for (const log of touched) {
+      const state = this.#states.get(log)
+      if (state) this.#chooseWay(log, state)
     }
-    this.#opened.length = 0
+    this.#journal!.flush()
     for (const log of this.#direct) this.#flushDirect(log)
+  }
+
+  #chooseWay(log: Log, state: CommitState): void {
+    const journal = this.#journal!
+    const { turn, turnBytes } = state
+    if (turn.length === 0) return
+    state.turn = []
+    state.turnBytes = 0
+    const isMuch = turnBytes >= this.#options.directBytesMin && state.createSequence <= journal.syncedSequence
+    if (log.settings.durability !== 'fsync' || isMuch || state.directPending) {
+      state.directPending = true
+      this.#direct.add(log)
+      return
+    }
+    let sequence = 0
+    for (const stored of turn) {
+      sequence = journal.append(EntryKind.batch, log.id, stored)
+      state.firstUnsyncedSequence ??= sequence
+    }
+    this.#queue.push({ log, endOffset: log.endOffset, sequence })
   }
 
   #flushDirect(log: Log): void {
@@ -221,6 +230,7 @@ export class GroupCommit {
       log.fail(String(error))
       return
     }
+    this.#options.synced()
     // Entries made while the sync ran have sequences from `nextSequence` on.
     if (flushedAll) {
       const more = state.firstUnsyncedSequence !== undefined && log.endOffset > target

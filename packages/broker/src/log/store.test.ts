@@ -98,7 +98,7 @@ test('a store that was never closed recovers everything durable, over rolled seg
     logs[0]!.append(batch('large '.repeat(25_000)), false, 0)
     await Promise.all(logs.map(durable))
   }
-  ok(store.journal.statistics.bytes > 3 << 20)
+  ok(store.journal.statistics.bytes > 3 << 19)
   const copy = await LogStore.open(optionsFor(disk, clock))
   for (const log of logs) {
     const recovered = copy.get(log.name)!
@@ -128,4 +128,37 @@ test('a batch that does not fit ends a cold read: nothing behind it is returned 
   cold.append(batch('in memory'), false, 0)
   equal((await cold.read(0, cold.endOffset, 200, false)).bytes, 0)
   await store.close()
+})
+
+test('the journal waits while segments are too far behind, and goes on when they have caught up', async () => {
+  const disk = new MemoryDisk()
+  const waiting: (() => void)[] = []
+  let stalled = false
+  const open = disk.open.bind(disk)
+  disk.open = (path, mode) => {
+    const file = open(path, mode)
+    if (!path.endsWith('.log')) return file
+    const sync = file.sync.bind(file)
+    file.sync = () => (stalled ? new Promise<void>((resolve) => waiting.push(resolve)).then(sync) : sync())
+    return file
+  }
+  const changes = { journalFileBytes: 64 << 10, journalBytesMax: 200 << 10, tailMemoryBytesMax: 64 << 20 }
+  const store = await LogStore.open(optionsFor(disk, new NodeClock(), changes))
+  const log = store.create('orders-0', settings)
+  stalled = true
+  const appendSome = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) log.append(batch('x'.repeat(2000)), false, 0)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  for (let turn = 0; turn < 100; turn++) await appendSome()
+  const written = store.journal.statistics.bytes
+  ok(written < 600 << 10, `${written} bytes were written although the journal may hold ${200 << 10}`)
+  ok(log.durableOffset < log.endOffset)
+  for (let turn = 0; turn < 50; turn++) await appendSome()
+  equal(store.journal.statistics.bytes, written)
+  stalled = false
+  for (const resume of waiting) resume()
+  await durable(log)
+  await store.close()
+  equal(log.durableOffset, 1500)
 })

@@ -31,6 +31,8 @@ export interface LogStoreOptions {
   /** Settings of the log named so; asked at start for each log there is. */
   settingsOf: (name: string) => LogSettings
   journalFileBytes: number
+  /** Default 512 MiB; see WriteBehind. */
+  journalBytesMax?: number
   directBytesMin: number
   tailMemoryBytesMax: number
   openFilesMax: number
@@ -66,7 +68,7 @@ export class LogStore {
     this.#options = options
     const { disk, clock, logger, directBytesMin } = options
     this.#files = new FileBudget(disk, options.openFilesMax)
-    this.#commits = new GroupCommit({ clock, logger, directBytesMin })
+    this.#commits = new GroupCommit({ clock, logger, directBytesMin, synced: () => this.#writeBehind.wake() })
     this.#surroundings = {
       disk,
       clock,
@@ -152,7 +154,14 @@ export class LogStore {
       failed: (error) => this.#fail(error),
     })
     this.#commits.start(this.#journal)
-    const settings = { clock, logger, tailMemoryBytesMax, flushBytesMin: 1 << 20, dirtyBytesMax: 16 << 20 }
+    const settings = {
+      clock,
+      logger,
+      tailMemoryBytesMax,
+      journalBytesMax: this.#options.journalBytesMax ?? 512 << 20,
+      flushBytesMin: 1 << 20,
+      dirtyBytesMax: 16 << 20,
+    }
     this.#writeBehind = new WriteBehind(
       settings,
       { logs: () => this.#logs.values(), checkpoint: () => this.checkpoint() },

@@ -14,9 +14,14 @@ export interface WriteBehindOptions {
   flushBytesMin: number
   /** A segment is synced when this much of it is only in the page cache: large syncs stall appends. */
   dirtyBytesMax: number
+  /** The journal waits while its full files hold more than this. */
+  journalBytesMax: number
 }
 
 const syncsAtOnceMax = 4
+const drainRetryMs = 1000
+/** A crash makes the next start scan what was appended since the checkpoint: less than this is not worth a new one. */
+const checkpointBytesMin = 1 << 20
 
 /** What write-behind needs of the store around it. */
 export interface WriteBehindStore {
@@ -79,18 +84,23 @@ export class WriteBehind {
     this.freed(log.tail.reset(log.endOffset))
   }
 
-  /** Empties the oldest journal files if there are any; called after each journal sync. */
+  /** Empties the oldest journal files if there are any; called after each sync. */
   wake(): void {
+    this.#journal.hold(this.#journal.sealedBytes > this.#options.journalBytesMax)
     if (this.#draining || this.#stopped || this.#journal.refusal !== undefined) return
     const sealed = this.#journal.oldestSealedSequence
-    const farFromCheckpoint = this.#bytesSinceCheckpoint > this.#options.tailMemoryBytesMax * 4
+    const checkpointBytes = Math.max(this.#options.tailMemoryBytesMax * 4, checkpointBytesMin)
+    const farFromCheckpoint = this.#bytesSinceCheckpoint > checkpointBytes
     if (sealed === undefined && !farFromCheckpoint) return
     this.#draining = this.#drain(sealed ?? 0)
       .catch((error: unknown) => {
         this.#options.logger.warn('the journal cannot be emptied for now', { error: String(error) })
+        // The journal may be held, and then no sync will call again.
+        this.#options.clock.startTimer(drainRetryMs, () => this.wake())
       })
       .finally(() => {
         this.#draining = undefined
+        this.#journal.hold(this.#journal.sealedBytes > this.#options.journalBytesMax)
       })
   }
 
