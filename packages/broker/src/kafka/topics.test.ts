@@ -230,6 +230,17 @@ describe('CreatePartitions', () => {
 })
 
 describe('configs', () => {
+  test('createTopics of kafkajs: settings come in the order in which they were asked for', async () => {
+    await broker.makeTopic('orders')
+    const keys = ['retention.ms', 'no.such', 'cleanup.policy', 'retention.ms']
+    const resources = [{ resourceType: 2, resourceName: 'orders', configurationKeys: keys }]
+    const { results } = await client.call(apis[32], 4, { resources })
+    assert.deepEqual(
+      results[0]!.configs.map(({ name }) => name),
+      ['retention.ms', 'cleanup.policy'],
+    )
+  })
+
   for (const version of versionsOf(apis[32])) {
     test(`DescribeConfigs ${version} lists every setting with its source`, async () => {
       await broker.makeTopic('orders')

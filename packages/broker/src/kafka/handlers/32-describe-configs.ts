@@ -24,9 +24,7 @@ export const describeConfigs = defineHandler({
         errorMessage: null,
         resourceType: resource.resourceType,
         resourceName: resource.resourceName,
-        configs: entriesOf(resource, context)
-          .filter((entry) => isAsked(resource, entry))
-          .map((entry) => describe(entry, request)),
+        configs: askedOf(resource, entriesOf(resource, context)).map((entry) => describe(entry, request)),
       }),
       ({ resourceType, resourceName }, { errorCode, message }) => ({
         errorCode,
@@ -47,8 +45,11 @@ function entriesOf(resource: Asked, context: RequestContext): readonly ConfigEnt
   return resource.resourceName === '' ? [] : brokerSettings.describe()
 }
 
-function isAsked({ configurationKeys }: Asked, { name }: ConfigEntry): boolean {
-  return configurationKeys === null || configurationKeys.length === 0 || configurationKeys.includes(name)
+/** In the order of the request: kafkajs's own suite, for one, takes entries by their place in it. */
+function askedOf({ configurationKeys }: Asked, entries: readonly ConfigEntry[]): readonly ConfigEntry[] {
+  if (configurationKeys === null || configurationKeys.length === 0) return entries
+  const byName = new Map(entries.map((entry) => [entry.name, entry]))
+  return [...new Set(configurationKeys)].flatMap((name) => byName.get(name) ?? [])
 }
 
 function describe(entry: ConfigEntry, request: Request) {
