@@ -5,13 +5,14 @@ import type { SimulatedRandom } from '../../packages/broker/src/host/simulated/s
 import type { Log } from '../../packages/broker/src/log/log.ts'
 import { LogStore } from '../../packages/broker/src/log/store.ts'
 import { buildBatch } from '../../packages/broker/src/record/build.ts'
+import { BrokenPromise } from './broken-promise.ts'
 import type { CrashState } from './device-model.ts'
 import type { Expectation } from './expectation.ts'
 import { reopenedLogs } from './expectation.ts'
 import { directBytesMin, settingsOf, storeOptions } from './store-options.ts'
 import type { DiskWrapper } from './trace.ts'
 import { TurnClock } from './turn-clock.ts'
-import { BrokenPromise, checkStore } from './verdict.ts'
+import { checkStore } from './verdict.ts'
 
 export type BranchKind = 'append' | 'stop' | 'kill' | 'crash'
 

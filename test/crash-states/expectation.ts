@@ -23,6 +23,8 @@ export interface ExpectedLog {
   truncateOffsetAsked: number | undefined
   /** After a cut the last batch of a producer may be forgotten, if more than five behind it were cut off. */
   wasCut: boolean
+  /** A compaction may have been over it. */
+  wasCompacted: boolean
 }
 
 /** What happened between the store and its users, in the order of the trace. */
@@ -34,6 +36,7 @@ export type Deed =
   | { kind: 'start-moved'; id: number }
   | { kind: 'truncate-asked'; id: number; offset: number }
   | { kind: 'truncated'; id: number }
+  | { kind: 'compact-asked'; id: number }
   | { kind: 'delete-asked'; id: number }
   | { kind: 'deleted'; id: number }
   | { kind: 'reopened'; logs: ReopenedLog[] }
@@ -73,6 +76,7 @@ export class Expectation {
     else if (deed.kind === 'start-moved') moveStart(log, log.startOffsetAsked!)
     else if (deed.kind === 'truncate-asked') askTruncate(log, deed.offset)
     else if (deed.kind === 'truncated') truncate(log, log.truncateOffsetAsked!)
+    else if (deed.kind === 'compact-asked') log.wasCompacted = true
     else if (deed.kind === 'delete-asked') log.presence = 'may'
     else this.logs.get(deed.id)!.presence = 'never'
   }
@@ -113,6 +117,7 @@ function newLog(id: number, name: string): ExpectedLog {
     startOffsetAsked: undefined,
     truncateOffsetAsked: undefined,
     wasCut: false,
+    wasCompacted: false,
   }
 }
 

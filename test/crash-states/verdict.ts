@@ -1,15 +1,9 @@
 import type { Log } from '../../packages/broker/src/log/log.ts'
 import type { LogStore } from '../../packages/broker/src/log/store.ts'
 import { baseOffsetOf, batchBytesOf, leaderEpochOf, producerIdOf } from '../../packages/broker/src/record/batch.ts'
+import { BrokenPromise } from './broken-promise.ts'
+import { checkCompacted } from './compacted.ts'
 import type { Expectation, ExpectedLog, TakenBatch } from './expectation.ts'
-
-/** A promise that a recovered store does not keep. */
-export class BrokenPromise extends Error {
-  constructor(what: string) {
-    super(what)
-    this.name = 'BrokenPromise'
-  }
-}
 
 /**
  * Checks a recovered store against what its users know: every acknowledged record with the same bytes at the same
@@ -50,7 +44,7 @@ async function checkLog(log: Log, expected: ExpectedLog): Promise<void> {
   if ((lastDue?.endOffset ?? log.startOffset) !== log.endOffset) {
     throw new BrokenPromise(`${name} ends at ${log.endOffset}, in the middle of or behind what was appended`)
   }
-  await checkBatches(log, due, name)
+  await (expected.wasCompacted ? checkCompacted(log, due, name) : checkBatches(log, due, name))
   if (!expected.wasCut) checkProducers(log, due, expected.acknowledgedOffset, name)
 }
 

@@ -3,9 +3,11 @@ import type { DiskOperation } from '../../packages/broker/src/host/simulated/dis
 import type { SimulatedNode } from '../../packages/broker/src/host/simulated/simulated-node.ts'
 import type { SimulatedRandom } from '../../packages/broker/src/host/simulated/simulated-random.ts'
 import { SimulatedWorld } from '../../packages/broker/src/host/simulated/simulated-world.ts'
+import { Cleaner } from '../../packages/broker/src/log/cleaner.ts'
 import type { Log } from '../../packages/broker/src/log/log.ts'
 import { LogStore } from '../../packages/broker/src/log/store.ts'
 import { baseOffsetOf, lastOffsetOf } from '../../packages/broker/src/record/batch.ts'
+import { silentLogger } from '../../packages/broker/src/telemetry/logger.ts'
 import type { Deed } from './expectation.ts'
 import { Expectation, reopenedLogs } from './expectation.ts'
 import { BatchMaker } from './batch-maker.ts'
@@ -22,6 +24,29 @@ export interface WorkloadOptions {
 }
 
 const names = ['alpha-0', 'beta-0', 'beta-1', 'gamma-0', 'os-0', 'delta-0']
+
+function isCompacted(log: Log): boolean {
+  return log.name === 'gamma-0' || log.name === 'delta-0'
+}
+
+const cleanerSettings = {
+  settingsOf: (log: Log) => ({
+    cleanupDelete: false,
+    cleanupCompact: isCompacted(log),
+    retentionMs: -1,
+    retentionBytes: -1,
+    minCleanableDirtyRatio: 0,
+    minCompactionLagMs: 0,
+    maxCompactionLagMs: Infinity,
+    deleteRetentionMs: 0,
+    segmentBytes: 6000,
+    segmentMs: 1e12,
+  }),
+  retentionCheckIntervalMs: 1e9,
+  compactionIntervalMs: 1e9,
+  mapBytesMax: 1 << 16,
+  producerIdExpirationMs: 1e12,
+}
 
 /** Drives a store in a simulated world through everything it can do, on a disk that is now and then full. */
 export async function recordWorkload(options: WorkloadOptions): Promise<void> {
@@ -42,6 +67,8 @@ class Workload {
   #store!: LogStore
   /** What an append that has not returned yet does to the disk: to others it comes after the append. */
   #held: DiskOperation[] | undefined
+  #cleaner!: Cleaner
+  #compacting = false
   /** Counts processes: what belongs to a killed one tells nobody anything any more. */
   #life = 0
 
@@ -63,12 +90,13 @@ class Workload {
   async #step(): Promise<void> {
     const draw = this.#random.next()
     if (draw < 0.5) this.#appendSome()
-    else if (draw < 0.8) await this.#wait(this.#random.between(0, 3))
-    else if (draw < 0.84) this.#moveStart()
-    else if (draw < 0.87) this.#truncate()
-    else if (draw < 0.9) this.#create()
-    else if (draw < 0.92) this.#delete()
-    else if (draw < 0.94) this.#track(this.#store.checkpoint())
+    else if (draw < 0.78) await this.#wait(this.#random.between(0, 3))
+    else if (draw < 0.81) this.#moveStart()
+    else if (draw < 0.84) this.#truncate()
+    else if (draw < 0.88) this.#create()
+    else if (draw < 0.895) this.#delete()
+    else if (draw < 0.905) this.#track(this.#store.checkpoint())
+    else if (draw < 0.94) this.#compact()
     else if (draw < 0.955) this.#changeDurability()
     else if (draw < 0.965) await this.#diskFull()
     else if (draw < 0.98) await this.#stop()
@@ -93,6 +121,8 @@ class Workload {
     this.#store = await this.#world.scheduler.complete(opening)
     this.#busy.clear()
     this.#running.clear()
+    this.#cleaner = new Cleaner({ store: this.#store, clock, logger: silentLogger, ...cleanerSettings })
+    this.#compacting = false
     await this.#world.scheduler.complete(checkStore(this.#store, this.#expectation))
     this.#note({ kind: 'reopened', logs: reopenedLogs(this.#store) })
   }
@@ -147,6 +177,8 @@ class Workload {
 
   #truncate(): void {
     const log = this.#pick()
+    // What a cut leaves of a key may be older than what a compaction has left of it.
+    if (log && isCompacted(log)) return
     const batches = log && this.#expectation.logs.get(log.id)!.batches
     if (!log || batches!.length === 0) return
     // Mostly the last few: a cut of everything each time would keep the logs short.
@@ -155,6 +187,16 @@ class Workload {
     this.#note({ kind: 'truncate-asked', id: log.id, offset: batch.baseOffset })
     this.#batches.forget(log.id)
     this.#during(log, this.#store.truncate(log, batch.baseOffset), { kind: 'truncated', id: log.id })
+  }
+
+  #compact(): void {
+    if (this.#compacting) return
+    for (const log of this.#store.logs()) if (isCompacted(log)) this.#note({ kind: 'compact-asked', id: log.id })
+    this.#compacting = true
+    const done = (): void => {
+      this.#compacting = false
+    }
+    this.#track(this.#cleaner.compact().then(done, done))
   }
 
   #create(): void {
