@@ -18,6 +18,7 @@ const tasks = {
   check: { args: ['scripts/check.ts'], development: true },
   bench: { args: ['bench/main.ts'], development: true },
   'crash-states': { args: ['test/crash-states/main.ts'], development: true },
+  simulate: { args: ['test/simulator/main.ts'], development: true },
   'bit-flips': { args: ['test/bit-flips/main.ts'], development: true },
   codec: { args: ['scripts/codec.ts'], development: true },
   bundle: { args: ['scripts/bundle.ts'], development: true },

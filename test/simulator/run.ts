@@ -106,6 +106,7 @@ export class Run {
     this.#ending = true
     await this.#settle('clients', () => this.#population.unfinished.length === 0)
     this.#recorder.history.unfinished.push(...this.#population.unfinished)
+    this.#population.silence()
     await this.#audit('audit')
     this.#shake()
     await this.#audit('audit after the last crash')

@@ -194,10 +194,11 @@ export const corruptions: Corruption[] = [
     kind: 'stale-start',
     name: 'the log start goes back',
     apply: (history) => {
-      lastPoll(history).logStart = 10
+      history.deletions = []
+      lastPoll(history).logStart = 5000
       const poll = lastPoll(history)
       poll.begin = end + 2
-      poll.logStart = 5
+      poll.logStart = 4999
     },
   },
   {

@@ -37,6 +37,8 @@ export class GroupMember {
   #generation = -1
   #shares: (Share & { log: string; offset: number })[] = []
   #heartbeatDueMs = 0
+  /** Of all topics, when it joined. */
+  #partitionCount = 0
 
   constructor(parts: ClientParts, options: GroupMemberOptions) {
     this.#session = new Session(parts)
@@ -62,6 +64,7 @@ export class GroupMember {
     await this.#findPositions(coordinator)
     for (;;) {
       await this.#beat(coordinator)
+      if (this.#countPartitions() !== this.#partitionCount) throw new Rejoin('partitions were added')
       for (const share of this.#shares) await this.#readOn(coordinator, share)
       if (!this.#parts.isEnding() && this.#parts.random.chance(this.#options.leaveShare)) await this.#leave(coordinator)
       await this.#session.sleep(this.#parts.random.between(0, 2 * this.#options.pauseMs))
@@ -81,9 +84,14 @@ export class GroupMember {
     return this.#parts.catalogue.topics.filter(({ lasting }) => lasting)
   }
 
+  #countPartitions(): number {
+    return this.#topics().reduce((sum, { partitionCount }) => sum + partitionCount, 0)
+  }
+
   async #join(coordinator: WireConnection): Promise<void> {
     const { group } = this.#options
     const topics = this.#topics()
+    this.#partitionCount = this.#countPartitions()
     let joined = await join(coordinator, group, this.#memberId, topics)
     if (nameOfError(joined.errorCode) === 'MEMBER_ID_REQUIRED') {
       this.#memberId = joined.memberId

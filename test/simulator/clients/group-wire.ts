@@ -17,7 +17,7 @@ export interface Share {
 
 const protocolType = 'consumer'
 const protocolName = 'roundrobin'
-export const sessionTimeoutMs = 3000
+const sessionTimeoutMs = 3000
 
 /** Joins; waits until the coordinator has gathered the group. */
 export function join(

@@ -41,6 +41,11 @@ function settingsFor(brokerId: number, durability: 'fsync' | 'os'): Partial<Brok
   }
 }
 
+/** Log lines after which a part of the broker is out of service until someone starts it again. */
+const ailments = ['sync of a segment failed, the log takes no more records', 'metadata store failed']
+/** What the operator needs to come. */
+const ailingMsMax = 4000
+
 export interface BrokerMachineOptions {
   node: SimulatedNode
   scheduler: Scheduler
@@ -65,6 +70,7 @@ export class BrokerMachine {
   #hasPower = true
   /** Nobody starts it for now. */
   #held = false
+  #ailingSinceMs: number | undefined
 
   constructor(options: BrokerMachineOptions) {
     this.node = options.node
@@ -84,13 +90,14 @@ export class BrokerMachine {
     if (!this.#hasPower || this.#held || this.#starting) return
     if (this.#broker !== undefined) {
       // A broker whose storage has failed says so; what runs it then starts a new one.
-      if (this.#broker.store.failure === undefined) return
+      const ailingMs = this.#options.scheduler.nowMs - (this.#ailingSinceMs ?? Infinity)
+      if (this.#broker.store.failure === undefined && ailingMs < ailingMsMax) return
       this.kill()
     }
     this.#starting = true
     const process = this.#process
-    const { brokerId, durability, disguise, logger } = this.#options
-    const parts = { host: disguise(this.node.host), http: noHttp, logger }
+    const { brokerId, durability, disguise } = this.#options
+    const parts = { host: disguise(this.node.host), http: noHttp, logger: this.#logger(process) }
     Broker.start(settingsFor(brokerId, durability), parts).then(
       (broker) => {
         if (this.#process !== process) return
@@ -147,8 +154,22 @@ export class BrokerMachine {
     return true
   }
 
+  #logger(process: number): Logger {
+    const { logger, scheduler } = this.#options
+    return {
+      debug: (event, fields) => logger.debug(event, fields),
+      info: (event, fields) => logger.info(event, fields),
+      warn: (event, fields) => logger.warn(event, fields),
+      error: (event, fields) => {
+        if (this.#process === process && ailments.includes(event)) this.#ailingSinceMs ??= scheduler.nowMs
+        logger.error(event, fields)
+      },
+    }
+  }
+
   #forget(): void {
     this.#process += 1
+    this.#ailingSinceMs = undefined
     this.#broker = undefined
     this.#starting = false
   }

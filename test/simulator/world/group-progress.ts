@@ -12,6 +12,8 @@ export function groupsBehind(history: History, catalogue: Catalogue, group: stri
   for (const { log, outcome, offset } of history.commits) {
     if (outcome === 'ok') committed.set(log, Math.max(committed.get(log) ?? 0, offset))
   }
+  // A commit whose answer was lost may have counted; the next member to read it knows.
+  for (const { log, offset } of history.commitReads) committed.set(log, Math.max(committed.get(log) ?? 0, offset))
   const behind: string[] = []
   for (const { lasting, id, partitionCount } of catalogue.topics) {
     for (let partition = 0; lasting && partition < partitionCount; partition += 1) {

@@ -87,6 +87,15 @@ export class Population {
     })
   }
 
+  /** Ends all clients, so that nothing is written any more. */
+  silence(): void {
+    for (const client of this.#clients) {
+      client.life += 1
+      client.done = true
+      this.#options.world.node(client.name).killProcess()
+    }
+  }
+
   audit(name: string, done: () => void): void {
     const parts = this.#parts(name, 1)
     this.#guard(name, new Auditor(parts).run(), done)
