@@ -286,6 +286,22 @@ describe('found and fixed:', () => {
     assert.equal(await countRecords(stage, stage.store.get('a')!), 2)
   })
 
+  it('a read made a missing segment anew, as an empty file', async () => {
+    const stage = new Stage(12)
+    await stage.open()
+    const log = stage.store.create('a', settings)
+    append(log, 4000)
+    await stage.durable(log)
+    await stage.world.scheduler.complete(stage.store.close())
+    const { path } = log.segments[0]!
+    stage.node.host.disk.remove(path)
+    await stage.killAndOpen()
+    const again = stage.store.get('a')!
+    assert.match(again.damage ?? '', /has no bytes/)
+    await assert.rejects(stage.world.scheduler.complete(Promise.resolve(again.read(0, 1, 100, true))), DiskError)
+    assert.equal(stage.node.host.disk.sizeOf(path), undefined)
+  })
+
   it('the start of a log lay behind its end after a crash', async () => {
     const stage = new Stage(11)
     await stage.open()

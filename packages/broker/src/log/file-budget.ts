@@ -1,4 +1,5 @@
 import type { Disk, DiskFile } from '../host/disk.ts'
+import { DiskError } from '../host/disk.ts'
 
 /** An open file that stays open until `unpin`. */
 export interface PinnedFile {
@@ -23,6 +24,14 @@ export class FileBudget {
 
   get openCount(): number {
     return this.#open.size
+  }
+
+  /** As `pin`, for reading: a file that is missing is not made. @throws DiskError 'not-found' */
+  pinExisting(path: string): PinnedFile {
+    if (!this.#open.has(path) && this.#disk.sizeOf(path) === undefined) {
+      throw new DiskError('not-found', path, 'the file is missing')
+    }
+    return this.pin(path)
   }
 
   /** Opens the file at `path` (creating it if needed) and keeps it open until as many `unpin` calls. */

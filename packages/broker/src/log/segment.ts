@@ -155,7 +155,7 @@ export class Segment {
   async read(target: Uint8Array, position: number): Promise<number> {
     const { files } = this.#options
     this.#refuseRemoved()
-    const pinned = files.pin(this.path)
+    const pinned = files.pinExisting(this.path)
     try {
       return await pinned.file.read(target, position)
     } finally {
@@ -166,7 +166,7 @@ export class Segment {
   readNow(target: Uint8Array, position: number): number {
     const { files } = this.#options
     this.#refuseRemoved()
-    const pinned = files.pin(this.path)
+    const pinned = files.pinExisting(this.path)
     try {
       return pinned.file.readNow(target, position)
     } finally {
