@@ -2,7 +2,6 @@ import type { TopicSettings } from '../config/topic-settings.ts'
 import type { Clock } from '../host/clock.ts'
 import { DiskError } from '../host/disk.ts'
 import { BrokerError } from '../errors/errors.ts'
-import { LogDamageError } from '../log/log-damage.ts'
 import type { Log, LogRead } from '../log/log.ts'
 import type { LogStore } from '../log/store.ts'
 import { findByTimestamp, findMaxTimestamp } from '../log/time-search.ts'
@@ -29,6 +28,7 @@ import type {
   ReadRequest,
   ReadResult,
 } from './partition.ts'
+import { inStorageTerms } from './storage-failure.ts'
 
 export interface LocalPartitionOptions {
   topicName: string
@@ -178,14 +178,7 @@ export class LocalPartition implements Partition {
     }
     const read = this.log.read(offset, this.#visibleEnd(isolation), bytesMax, atLeastOne)
     if (!(read instanceof Promise)) return this.#result(read)
-    return read.then(
-      (found) => this.#result(found),
-      (error: unknown) => {
-        if (error instanceof LogDamageError || error instanceof DiskError)
-          throw new BrokerError('storage', error.message)
-        throw error
-      },
-    )
+    return inStorageTerms(() => read).then((found) => this.#result(found))
   }
 
   #result(read: LogRead): ReadResult {
@@ -220,11 +213,11 @@ export class LocalPartition implements Partition {
   }
 
   offsetForTimestamp(timestampMs: number): Promise<FoundOffset | undefined> {
-    return findByTimestamp(this.log, timestampMs, this.highWatermark)
+    return inStorageTerms(() => findByTimestamp(this.log, timestampMs, this.highWatermark))
   }
 
   offsetOfMaxTimestamp(): Promise<FoundOffset | undefined> {
-    return findMaxTimestamp(this.log, this.highWatermark)
+    return inStorageTerms(() => findMaxTimestamp(this.log, this.highWatermark))
   }
 
   epochAt(offset: number): number {
@@ -241,7 +234,7 @@ export class LocalPartition implements Partition {
       throw new BrokerError('offset-out-of-range', `records can be deleted up to offset ${this.highWatermark}`)
     }
     if (target > this.logStartOffset) {
-      await this.#store.moveStart(this.log, target)
+      await inStorageTerms(() => this.#store.moveStart(this.log, target))
       this.#changed()
     }
     return this.logStartOffset

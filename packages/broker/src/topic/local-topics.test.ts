@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { EmbeddedMetadataStore } from '../cluster/embedded/embedded-store.ts'
 import { completeSettings } from '../config/broker-settings.ts'
 import { BrokerError } from '../errors/errors.ts'
+import { DiskError } from '../host/disk.ts'
 import { MemoryDisk } from '../host/memory/memory-disk.ts'
 import { NodeClock } from '../host/node/node-clock.ts'
 import { NodeRandom } from '../host/node/node-random.ts'
@@ -145,6 +146,33 @@ describe('LocalTopics', () => {
     await rejects(world.topics.delete('__consumer_offsets'), isCode('policy-violation'))
     await rejects(world.topics.delete('none'), isCode('unknown-topic'))
     await world.stop()
+  })
+})
+
+describe('failures of storage below', () => {
+  const isStorage = { name: 'BrokerError', code: 'storage' }
+
+  it('are told as such when the metadata store is out of service', async () => {
+    const { topics, metadata, store } = await open(new MemoryDisk())
+    await create(topics, 'orders')
+    await metadata.close()
+    await rejects(create(topics, 'more'), isStorage)
+    await rejects(topics.delete('orders'), isStorage)
+    await rejects(topics.addPartitions('orders', 5, undefined), isStorage)
+    await rejects(topics.replaceConfigs('orders', new Map([['retention.ms', '1000']])), isStorage)
+    await rejects(new ProducerIds(metadata).next(), isStorage)
+    await rejects(create(topics, 'orders'), { code: 'topic-exists' })
+    await store.close()
+  })
+
+  it('are told as such when records cannot be deleted', async () => {
+    const { topics, store, stop } = await open(new MemoryDisk())
+    await create(topics, 'orders')
+    const partition = topics.partition('orders', 0)!
+    await committed(partition, partition.append(batch(['a', 'b']), false, -1))
+    store.moveStart = () => Promise.reject(new DiskError('full', '/data', 'no space'))
+    await rejects(partition.deleteRecordsBefore(1), isStorage)
+    await stop()
   })
 })
 

@@ -10,6 +10,7 @@ import type { LogStore } from '../log/store.ts'
 import { changedConfigs, replacedConfigs } from './config-changes.ts'
 import { LocalPartition } from './local-partition.ts'
 import type { Partition } from './partition.ts'
+import { inStorageTerms } from './storage-failure.ts'
 import {
   assembleTopic,
   decodeTopic,
@@ -277,7 +278,8 @@ export class LocalTopics implements Topics {
   /** Runs `change` when all earlier changes of the topic are done. */
   #exclusive<T>(name: string, change: () => Promise<T>): Promise<T> {
     const before = this.#changing.get(name) ?? Promise.resolve()
-    const mine = before.then(change, change)
+    const work = (): Promise<T> => inStorageTerms(change)
+    const mine = before.then(work, work)
     const settled = mine.then(
       () => undefined,
       () => undefined,

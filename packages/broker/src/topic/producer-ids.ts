@@ -1,5 +1,6 @@
 import type { MetadataStore } from '../cluster/metadata-store.ts'
 import { BrokerError } from '../errors/errors.ts'
+import { inStorageTerms } from './storage-failure.ts'
 
 const key = '/producer-ids/next'
 /** Ids taken from the metadata store at once, as in Kafka; those not used before a restart are skipped. */
@@ -19,7 +20,7 @@ export class ProducerIds {
   /** @throws BrokerError 'storage' */
   async next(): Promise<number> {
     while (this.#next === this.#end) {
-      this.#taking ??= this.#takeBlock().finally(() => {
+      this.#taking ??= inStorageTerms(() => this.#takeBlock()).finally(() => {
         this.#taking = undefined
       })
       await this.#taking
