@@ -19,10 +19,15 @@ export function polylog(words: readonly string[], input = ''): Promise<CommandOu
 export async function runToEnd(
   program: string,
   words: readonly string[],
-  options: { input?: string; cwd?: string; timeoutMs?: number } = {},
+  options: { input?: string; cwd?: string; env?: NodeJS.ProcessEnv; timeoutMs?: number } = {},
 ): Promise<CommandOutcome> {
-  const { input = '', cwd, timeoutMs = patienceMs } = options
-  const spawnOptions = { timeout: timeoutMs, killSignal: 'SIGKILL', ...(cwd === undefined ? {} : { cwd }) } as const
+  const { input = '', cwd, env = process.env, timeoutMs = patienceMs } = options
+  const spawnOptions = {
+    env,
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    ...(cwd === undefined ? {} : { cwd }),
+  } as const
   const child = spawn(program, words, { ...spawnOptions, stdio: ['pipe', 'pipe', 'pipe'] })
   let stdout = ''
   let stderr = ''
