@@ -42,6 +42,7 @@ async function tryMany(all: boolean, states: string | undefined): Promise<number
       trace,
       states: all ? numbers(stateTotal(trace)) : spread(trace, wanted),
       failuresMax,
+      statesMax: wanted - total.stateCount,
       progress: (tried) => showProgress(total.stateCount + tried, wanted, startMs),
     })
     total.stateCount += result.stateCount

@@ -22,6 +22,8 @@ export interface SuiteOptions {
   /** Numbers of the states to try, rising; a number is (operations that happened - 1) * fatesPerMoment + fate. */
   states: Iterable<number>
   failuresMax: number
+  /** Ends after so many different states. */
+  statesMax?: number
   /** Breaks the disk that the recovering store sees; for canaries. */
   wrap?: DiskWrapper
   progress?: (tried: number) => void
@@ -50,6 +52,7 @@ export async function runSuite(options: SuiteOptions): Promise<SuiteResult> {
   const tried = new Set<string>()
   let moment = -1
   for (const state of options.states) {
+    if (result.stateCount === options.statesMax) break
     const wanted = Math.floor(state / fatesPerMoment)
     if (wanted !== moment) tried.clear()
     moment = wanted
