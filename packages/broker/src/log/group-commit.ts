@@ -22,8 +22,8 @@ export interface GroupCommitOptions {
 export interface CommitState {
   /** Journal entries from here on may hold batches that no synced segment has. Undefined if there are none. */
   firstUnsyncedSequence: number | undefined
-  /** Batches behind the last sync of the segment that are not in the journal either. */
-  directPending: boolean
+  /** End of the batches that went the direct way. Pending as long as the segments are not synced up to there. */
+  directEnd: number
   syncing: Promise<void> | undefined
   /** Batches of this turn, for which no way has been chosen yet. */
   turn: Uint8Array[]
@@ -74,7 +74,7 @@ export class GroupCommit {
   add(log: Log, createSequence: number): void {
     this.#states.set(log, {
       firstUnsyncedSequence: undefined,
-      directPending: false,
+      directEnd: 0,
       syncing: undefined,
       turn: [],
       turnBytes: 0,
@@ -91,6 +91,12 @@ export class GroupCommit {
     const state = this.#states.get(log)
     if (!state) throw new Error(`invariant broken: log ${log.name} is not in the store`)
     return state
+  }
+
+  /** Whether the log has batches, not counting this turn's, that are neither in synced segments nor in the journal. */
+  isDirectPending(log: Log): boolean {
+    const state = this.#states.get(log)
+    return state !== undefined && state.directEnd > log.syncedOffset
   }
 
   /** Why nothing can be appended now. */
@@ -127,7 +133,7 @@ export class GroupCommit {
   truncated(log: Log, offset: number): void {
     const state = this.stateOf(log)
     state.firstUnsyncedSequence = undefined
-    state.directPending = false
+    state.directEnd = 0
     state.turn = []
     state.turnBytes = 0
     this.#direct.delete(log)
@@ -158,8 +164,8 @@ export class GroupCommit {
     state.turn = []
     state.turnBytes = 0
     const isMuch = turnBytes >= this.#options.directBytesMin && state.createSequence <= journal.syncedSequence
-    if (log.settings.durability !== 'fsync' || isMuch || state.directPending) {
-      state.directPending = true
+    if (log.settings.durability !== 'fsync' || isMuch || this.isDirectPending(log)) {
+      state.directEnd = log.endOffset
       this.#direct.add(log)
       return
     }
@@ -208,7 +214,7 @@ export class GroupCommit {
     const state = this.stateOf(log)
     state.syncing ??= this.#sync(log, state).finally(() => {
       state.syncing = undefined
-      const waiting = state.directPending && log.settings.durability === 'fsync' && !this.#direct.has(log)
+      const waiting = this.isDirectPending(log) && log.settings.durability === 'fsync' && !this.#direct.has(log)
       if (waiting && log.damage === undefined) void this.startSync(log)
     })
     return state.syncing
@@ -219,7 +225,7 @@ export class GroupCommit {
     const flushedAll = log.tail.unflushedBytes === 0
     const nextSequence = journal.nextSequence
     const target = log.tail.flushedOffset
-    const direct = state.directPending
+    const direct = this.isDirectPending(log)
     try {
       await log.sync()
     } catch (error) {
@@ -237,7 +243,6 @@ export class GroupCommit {
       state.firstUnsyncedSequence = more ? nextSequence : undefined
     }
     if (!direct) return
-    state.directPending = log.endOffset > target
     const [epoch, start] = log.epochs.entryBefore(target) ?? [-1, -1]
     const epochStart = start > log.startOffset ? start : -1
     journal.append(EntryKind.syncedOffset, log.id, encodeSyncedOffset({ offset: target, epoch, epochStart }), true)

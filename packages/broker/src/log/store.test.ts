@@ -162,3 +162,33 @@ test('the journal waits while segments are too far behind, and goes on when they
   await store.close()
   equal(log.durableOffset, 1500)
 })
+
+test('an append during a direct sync is not taken for a direct one before its turn ends: that spun the loop for ever', async () => {
+  const disk = new MemoryDisk()
+  const open = disk.open.bind(disk)
+  const waiting: (() => void)[] = []
+  disk.open = (path, mode) => {
+    const file = open(path, mode)
+    if (path.endsWith('.log')) file.sync = () => new Promise((resolve) => waiting.push(resolve))
+    return file
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+  const store = await LogStore.open(optionsFor(disk, new NodeClock()))
+  const log = store.create('orders-0', settings)
+  log.append(batch('first'), false, 0)
+  await durable(log)
+  log.append(batch('x'.repeat(200_000)), false, 0)
+  while (waiting.length === 0) await turn()
+  log.append(batch('y'), false, 0)
+  let spins = 0
+  const sync = log.sync.bind(log)
+  log.sync = () => (++spins > 100 ? new Promise(() => undefined) : sync())
+  waiting.shift()!()
+  await turn()
+  await turn()
+  ok(spins < 100, 'syncs follow each other without end')
+  const answering = setInterval(() => waiting.shift()?.(), 1)
+  await durable(log)
+  await store.close()
+  clearInterval(answering)
+})

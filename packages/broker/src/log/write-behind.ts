@@ -68,7 +68,7 @@ export class WriteBehind {
     const dirty = (this.#dirtyBytes.get(log) ?? 0) + batchBytes
     this.#dirtyBytes.set(log, dirty)
     this.#bytesSinceCheckpoint += batchBytes
-    if (log.tail.unflushedBytes >= this.#options.flushBytesMin && !this.#commits.stateOf(log).directPending) {
+    if (log.tail.unflushedBytes >= this.#options.flushBytesMin && !this.#commits.isDirectPending(log)) {
       this.#flush(log)
     }
     if (dirty >= this.#options.dirtyBytesMax && log.tail.unflushedBytes < dirty) this.#syncLog(log)
