@@ -158,6 +158,11 @@ export const corruptions: Corruption[] = [
     apply: (history, draw) => void (pick(history.sends, draw).error = 'OUT_OF_ORDER_SEQUENCE_NUMBER'),
   },
   {
+    kind: 'lost-topic',
+    name: 'the broker does not know a topic any more',
+    apply: (history, draw) => void (pick(history.sends, draw).error = 'UNKNOWN_TOPIC_ID'),
+  },
+  {
     kind: 'poll-skip',
     name: 'an answer begins too late',
     apply: (history, draw) => void pick(readable(history, 2), draw).records.shift(),

@@ -7,7 +7,7 @@ import { Timeline } from './timeline.ts'
 /**
  * producer-order: records of an idempotent producer stand in another order than it sent them. real-time-order: a record
  * whose sending began after another was acknowledged stands before that one. sequence-lost: the broker refused a sequence
- * number that follows everything it has acknowledged.
+ * number that follows everything it has acknowledged. lost-topic: it does not know a topic that it has made.
  */
 export function checkOrder(view: LogView, placement: Placement, findings: Finding[]): void {
   const placed = view.sends
@@ -35,6 +35,9 @@ export function checkOrder(view: LogView, placement: Placement, findings: Findin
   for (const send of view.sends) {
     if (send.error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' || send.error === 'UNKNOWN_PRODUCER_ID') {
       findings.push(finding(view, 'sequence-lost', `${send.records[0]!.value}: ${send.error}`))
+    }
+    if (send.error?.startsWith('UNKNOWN_TOPIC') && view.topicDeletions.length === 0) {
+      findings.push(finding(view, 'lost-topic', `${send.records[0]!.value}: ${send.error}`))
     }
   }
 }

@@ -43,6 +43,8 @@ function settingsFor(brokerId: number, durability: 'fsync' | 'os'): Partial<Brok
 
 /** Log lines after which a part of the broker is out of service until someone starts it again. */
 const ailments = ['sync of a segment failed, the log takes no more records', 'metadata store failed']
+/** A log line that says of itself that it is a bug. */
+const bugLine = 'kafka handler failed'
 /** What the operator needs to come. */
 const ailingMsMax = 4000
 
@@ -148,7 +150,7 @@ export class BrokerMachine {
       if (this.#process === process) this.kill()
     }
     broker.stop().then(ended, (error: unknown) => {
-      if (this.#process === process && !this.#options.mayRefuse()) this.#options.failed('stop', error)
+      if (this.#process === process && !this.#isOfDisk(error)) this.#options.failed('stop', error)
       ended()
     })
     return true
@@ -161,6 +163,7 @@ export class BrokerMachine {
       info: (event, fields) => logger.info(event, fields),
       warn: (event, fields) => logger.warn(event, fields),
       error: (event, fields) => {
+        if (event === bugLine) this.#options.failed('handler', new Error(String(fields?.['stack'])))
         if (this.#process === process && ailments.includes(event)) this.#ailingSinceMs ??= scheduler.nowMs
         logger.error(event, fields)
       },
@@ -174,9 +177,14 @@ export class BrokerMachine {
     this.#starting = false
   }
 
+  /** Whether the disk is made to fail at present, and this is what it says. Damage is never an excuse. */
+  #isOfDisk(error: unknown): boolean {
+    return this.#options.mayRefuse() && /EIO|no space left/.test(String(error))
+  }
+
   #refused(process: number, error: unknown): void {
     if (this.#process !== process) return
-    if (!this.#options.mayRefuse()) this.#options.failed('start', error)
+    if (!this.#isOfDisk(error)) this.#options.failed('start', error)
     this.#starting = false
     this.kill()
   }
