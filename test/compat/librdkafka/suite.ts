@@ -69,7 +69,7 @@ const parts: Readonly<Record<string, readonly string[]>> = {
 
 /** What the suite believes it talks to. Below 4.2 it leaves the share-group tests out. */
 const brokerVersion = '4.1.0'
-const timeLimitSeconds = 240
+const timeLimitSeconds = 600
 
 /** `0012` of `0012_produce_consume`. The suite selects by number only. */
 export function numberOf(name: string): string {
