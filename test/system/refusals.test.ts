@@ -8,6 +8,8 @@ import { after, before, describe, it } from 'node:test'
 import { BrokerProcess, temporaryDirectory } from './broker-process.ts'
 import { polylog } from './command.ts'
 
+/** Of util-linux; nothing that the project needs. */
+const tools = { mount: 'mount', unmount: 'umount' }
 const anyPort = ['--kafka', '127.0.0.1:0', '--http', '127.0.0.1:0', '--json']
 
 /** A start that is refused exits with an error, one sentence on stderr, and nothing on stdout. */
@@ -53,12 +55,12 @@ describe('a start that cannot be', () => {
   it('a read-only file system', async (context) => {
     const path = join(folder, 'read-only')
     mkdirSync(path)
-    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'ro,size=1m', 'tmpfs', path], { encoding: 'utf8' })
+    const mount = spawnSync(tools.mount, ['-t', 'tmpfs', '-o', 'ro,size=1m', 'tmpfs', path], { encoding: 'utf8' })
     if (mount.status !== 0) return context.skip(`cannot mount here: ${mount.error?.message ?? mount.stderr.trim()}`)
     try {
       await refused(['--data', path, ...anyPort], /cannot be written/)
     } finally {
-      spawnSync('umount', [path])
+      spawnSync(tools.unmount, [path])
     }
   })
 

@@ -1,4 +1,7 @@
-import type { Binding, KafkaConsumer } from './librdkafka/binding.ts'
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import type { Binding, KafkaConsumer, KafkaProducer } from './librdkafka/binding.ts'
 import { installLibrdkafka } from './librdkafka/install.ts'
 import type { Connect, GroupMember, RealClient } from './scenario.ts'
 import { describeClient, skipClient } from './suite.ts'
@@ -10,7 +13,7 @@ const commitIntervalMs = 200
 function connectWith({ KafkaClient }: Binding): Connect {
   return async (address, codec): Promise<RealClient> => {
     const client = new KafkaClient({ brokers: address, clientId: 'system-test', logLevel: 'none' })
-    const producer = client.createProducer({
+    let producer: KafkaProducer | undefined = client.createProducer({
       configuration: { 'enable.idempotence': true, 'compression.codec': codec, 'linger.ms': 5, partitioner: 'murmur2' },
     })
     return {
@@ -24,7 +27,7 @@ function connectWith({ KafkaClient }: Binding): Connect {
         for (let at = 0; at < records.length; at += sendRecordCount) {
           const part = records.slice(at, at + sendRecordCount)
           const messages = part.map(({ key, value }) => ({ key: Buffer.from(key), payload: value }))
-          await producer.send({ topic, messages })
+          await producer!.send({ topic, messages })
         }
       },
       async join(groupId, topic, received) {
@@ -34,7 +37,6 @@ function connectWith({ KafkaClient }: Binding): Connect {
           configuration: {
             'auto.offset.reset': 'earliest',
             'heartbeat.interval.ms': 200,
-            // The binding keeps a member alive in the background for a while after it was disconnected.
             'session.timeout.ms': 6000,
             'fetch.wait.max.ms': 100,
           },
@@ -42,7 +44,10 @@ function connectWith({ KafkaClient }: Binding): Connect {
         await consumer.subscribe(topic)
         return read(consumer, topic, received)
       },
-      async close() {},
+      async close() {
+        producer = undefined
+        await collectGarbage()
+      },
     }
   }
 }
@@ -79,6 +84,20 @@ function read(consumer: KafkaConsumer, topic: string, received: Parameters<RealC
 /** Partitions that a rebalance took away must not be committed: their new owner may be further already. */
 function assigned(consumer: KafkaConsumer): number[] {
   return consumer.assignment().flatMap(({ partitionOffset }) => partitionOffset.map(({ partition }) => partition))
+}
+
+/**
+ * The binding ends its clients, their threads and their membership only when their objects are collected. Until then they
+ * look for the broker that is gone, and say so on stderr.
+ */
+async function collectGarbage(): Promise<void> {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  // What awaits and closures still hold is let go of in the turns in between.
+  for (let round = 0; round < 3; round++) {
+    await setImmediate()
+    collect()
+  }
 }
 
 /** A commit that a rebalance crosses is refused; whoever gets the partition is then given those records again. */
