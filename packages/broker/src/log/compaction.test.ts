@@ -48,6 +48,19 @@ describe('compaction', () => {
     deepStrictEqual(await keysAndOffsets(stage), ['a@3', 'c@4', 'b@5', 'a@6'])
   })
 
+  it('hides what memory still holds of the records that are gone (librdkafka 0077)', async () => {
+    const stage = new CleanerStage(33, { segmentBytes: 2000, minCleanableDirtyRatio: 0 })
+    stage.tailMemoryBytesMax = 1 << 20
+    await stage.open()
+    for (let i = 0; i < 30; i++) await stage.append([put('k', `value ${i}`)])
+    stage.log.roll()
+    await stage.append([put('other', 'in memory')])
+    await stage.complete(stage.store.syncLog(stage.log))
+    ok(stage.log.tail.startOffset === 0)
+    await stage.compact()
+    deepStrictEqual(await keysAndOffsets(stage), ['k@29', 'other@30'])
+  })
+
   it('copies a batch that keeps all its records byte for byte, and compresses others with their codec', async () => {
     const stage = await opened(2)
     const values = [put('a', 'x'.repeat(500)), put('b', 'x'.repeat(500))]

@@ -202,7 +202,8 @@ export class Log {
       if (this.#segments.includes(segment)) from = segment.endOffset
     }
     // Nothing in the files from `offset` on; what is newer is in memory.
-    const { chunks, bytes } = this.tail.read(offset, limitOffset, bytesMax, atLeastOne)
+    const from = Math.max(offset, this.tail.startOffset)
+    const { chunks, bytes } = this.tail.read(from, limitOffset, bytesMax, atLeastOne)
     return { chunks, bytes, release: nothingToRelease }
   }
 
@@ -321,6 +322,7 @@ export class Log {
     if (first < 0) throw new Error(`invariant broken: ${this.name} does not have the replaced segment`)
     this.#segments.splice(first, replaced.length, ...replacements)
     for (const segment of replaced) this.#unsynced.delete(segment)
+    this.tail.hideBelow(replaced.at(-1)!.endOffset)
   }
 
   /** A new segment that is not part of the log yet, for compaction to fill. */

@@ -24,6 +24,8 @@ interface TailChunk {
 export class Tail {
   #chunks: TailChunk[] = []
   #startOffset: number
+  /** What lies below has been compacted in the files: what memory holds of it must not be read any more. */
+  #hiddenBelow = 0
   #endOffset: number
   #flushedOffset: number
   #flushChunk = 0
@@ -38,7 +40,7 @@ export class Tail {
 
   /** First offset in memory; equals `endOffset` when there is none. */
   get startOffset(): number {
-    return this.#startOffset
+    return Math.max(this.#startOffset, this.#hiddenBelow)
   }
 
   get endOffset(): number {
@@ -151,6 +153,11 @@ export class Tail {
     this.#unflushedBytes = 0
   }
 
+  /** Leaves everything below `offset`, which must be in the segment, to be read from there. */
+  hideBelow(offset: number): void {
+    this.#hiddenBelow = Math.min(Math.max(this.#hiddenBelow, offset), this.#flushedOffset)
+  }
+
   /** Drops the oldest chunk if it is in the segment. Returns the memory freed, 0 if it must stay. */
   dropOldest(): number {
     const oldest = this.#chunks[0]
@@ -168,6 +175,7 @@ export class Tail {
     for (const chunk of this.#chunks) freed += chunk.buffer.length
     this.#chunks = []
     this.#startOffset = offset
+    this.#hiddenBelow = 0
     this.#endOffset = offset
     this.#flushedOffset = offset
     this.#flushChunk = 0

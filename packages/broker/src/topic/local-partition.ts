@@ -172,13 +172,20 @@ export class LocalPartition implements Partition {
 
   read(request: ReadRequest): ReadResult | Promise<ReadResult> {
     const { offset, bytesMax, atLeastOne, isolation } = request
-    if (offset < this.logStartOffset || offset > this.logEndOffset) {
-      const detail = `offset ${offset} is outside ${this.logStartOffset} to ${this.logEndOffset}`
-      throw new BrokerError('offset-out-of-range', detail)
-    }
+    if (offset < this.logStartOffset || offset > this.logEndOffset) throw this.#outOfRange(offset)
     const read = this.log.read(offset, this.#visibleEnd(isolation), bytesMax, atLeastOne)
     if (!(read instanceof Promise)) return this.#result(read)
-    return inStorageTerms(() => read).then((found) => this.#result(found))
+    return inStorageTerms(() => read).then((found) => {
+      if (offset >= this.logStartOffset) return this.#result(found)
+      // The log start passed the reader while the disk was asked: it must be told, not given what comes later.
+      found.release()
+      throw this.#outOfRange(offset)
+    })
+  }
+
+  #outOfRange(offset: number): BrokerError {
+    const detail = `offset ${offset} is outside ${this.logStartOffset} to ${this.logEndOffset}`
+    return new BrokerError('offset-out-of-range', detail)
   }
 
   #result(read: LogRead): ReadResult {
