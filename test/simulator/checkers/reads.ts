@@ -72,10 +72,10 @@ function checkBounds(view: LogView, poll: Poll, known: Known, findings: Finding[
     say('above-watermark', `${last.offset} with a high watermark of ${poll.highWatermark}`)
   }
   const start = known.start.before(poll.begin)
-  // A deletion that was never acknowledged may have been seen and may yet be undone by a crash, as in Kafka.
-  const isUndone = view.deletions.some(({ outcome, begin, before }) => {
-    return outcome !== 'ok' && begin < poll.begin && before >= start
-  })
+  // A deletion that was never acknowledged, or retention, may be seen and yet be undone by a crash, as in Kafka.
+  const isUndone =
+    view.facts.cleanup === 'delete' ||
+    view.deletions.some(({ outcome, begin, before }) => outcome !== 'ok' && begin < poll.begin && before >= start)
   if (poll.logStart < start && !isUndone) say('stale-start', `${poll.logStart} after ${start}`)
   const deleted = known.deleted.before(poll.begin)
   const first = poll.records[0]

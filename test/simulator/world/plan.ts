@@ -48,9 +48,10 @@ export function planOf(seed: number, hours?: number): Plan {
     durability === 'os' && (name === 'power-loss' || name === 'failed-sync')
   const faults = faultNames.filter((name) => random.chance(name === 'bit-rot' ? 0.1 : 0.4) && !isOutside(name))
   if (faults.length === 0) faults.push('kill')
+  const usualMs = Math.round(random.between(15_000, 40_000))
   return {
     seed,
-    durationMs: hours === undefined ? Math.round(random.between(15_000, 40_000)) : hours * 3_600_000,
+    durationMs: hours === undefined ? usualMs : hours * 3_600_000,
     brokerCount: 1,
     durability,
     faults,
