@@ -10,6 +10,12 @@ import { fileURLToPath } from 'node:url'
 /** What the `polylog` command runs. */
 export const mainFile = fileURLToPath(new URL('../../packages/broker/src/main.ts', import.meta.url))
 
+/** A test that throws out of turn ends without disposing of its brokers; they must not outlive it. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 const logBytesMax = 65_536
 
 interface ReadyLine {
@@ -74,6 +80,8 @@ export class BrokerProcess {
     const fixed = ['start', '--data', this.directory, '--kafka', this.address, '--http', '127.0.0.1:0', '--json']
     const child = spawn(process.execPath, [entry, ...fixed, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] })
     this.#child = child
+    running.add(child)
+    child.once('exit', () => running.delete(child))
     child.stderr.on('data', (chunk: Buffer) => {
       this.log = (this.log + chunk.toString()).slice(-logBytesMax)
     })
