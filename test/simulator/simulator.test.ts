@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { describeResult } from './report.ts'
 import { Run } from './run.ts'
 import type { Plan } from './world/plan.ts'
-import { describePlan, planOf } from './world/plan.ts'
+import { describePlan, faultNames, planOf } from './world/plan.ts'
 
 /** The short form of `npm run simulate`: fixed seeds, so that a change of the broker is what makes a test fail. */
 const seedCount = 30
@@ -15,6 +15,7 @@ function shortPlan(seed: number): Plan {
 }
 
 describe('a broker in the simulated world', () => {
+  const hits = new Set<string>()
   for (let seed = 1; seed <= seedCount; seed += 1) {
     it(`keeps its promises with seed ${seed}`, async (t) => {
       const plan = shortPlan(seed)
@@ -23,10 +24,15 @@ describe('a broker in the simulated world', () => {
       const result = await new Run(plan).result()
       const report = describeResult(result, performance.now() - startMs)
       t.diagnostic(report)
+      for (const name of result.hits.keys()) hits.add(name)
       assert.deepEqual(result.findings, [], `${describePlan(plan)}\n${report}`)
       assert.equal(result.invalid, undefined)
     })
   }
+
+  it('was hit by every kind of fault in these seeds', () => {
+    assert.deepEqual([...hits].sort(), [...faultNames].sort())
+  })
 
   it(`does the same with the same seed, ${rerunCount} of ${rerunCount} times`, async () => {
     const plan = { ...shortPlan(9), durationMs: 1500, calmMs: 300 }

@@ -1,6 +1,6 @@
 import { SimulatedRandom } from '../../../packages/broker/src/host/simulated/simulated-random.ts'
 
-const faultNames = [
+export const faultNames = [
   'kill',
   'power-loss',
   'stop',
@@ -46,7 +46,7 @@ export function planOf(seed: number, hours?: number): Plan {
   // With durability "os" a loss of power may take what was acknowledged: there the promise is kill -9 only.
   const isOutside = (name: FaultName): boolean =>
     durability === 'os' && (name === 'power-loss' || name === 'failed-sync')
-  const faults = faultNames.filter((name) => random.chance(name === 'bit-rot' ? 0.1 : 0.4) && !isOutside(name))
+  const faults = faultNames.filter((name) => random.chance(name === 'bit-rot' ? 0.2 : 0.4) && !isOutside(name))
   if (faults.length === 0) faults.push('kill')
   const usualMs = Math.round(random.between(15_000, 40_000))
   return {

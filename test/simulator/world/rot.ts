@@ -2,8 +2,8 @@ import { dataDirectory } from './broker-machine.ts'
 import type { BrokerMachine } from './broker-machine.ts'
 import type { FaultTargets } from './faults.ts'
 
-/** Folder of a partition: name, number, id of the topic (docs/data-directory.md). */
-const folderForm = /\/logs\/(.+)-(\d+)\.([^/]+)\/(\d{20})[^/]*\.log$/
+/** Folder of a partition: name, number, id of the topic, and a number of its own (docs/data-directory.md). */
+const folderForm = /\/logs\/.+-(\d+)\.([\w-]{22})(?:\.\d+)?\/\d{20}[^/]*\.log$/
 
 /**
  * Turns a bit in a segment that is written no more. The log is marked: what it serves from now on must still be right,
@@ -17,7 +17,7 @@ export function rotColdSegment({ recorder, random }: FaultTargets, { node, isUp 
     const segments = disk.list(`${dataDirectory}/logs/${folder}`).filter((name) => name.endsWith('.log'))
     for (const name of segments.slice(0, -2)) {
       const path = `${dataDirectory}/logs/${folder}/${name}`
-      const [, , partition, id] = folderForm.exec(`/${path}`) ?? []
+      const [, partition, id] = folderForm.exec(`/${path}`) ?? []
       const log = `${id}/${partition}`
       if (recorder.history.logs.has(log) && (disk.sizeOf(path) ?? 0) > 0) cold.push({ path, log })
     }
