@@ -33,7 +33,8 @@ export const countingNumbers: readonly string[] = ['0102', '0113']
 const numbersWithScripts: readonly string[] = ['0045', '0052', '0077']
 
 /**
- * Parts of a test that are tests of their own here, by number, because others of its parts cannot pass yet. Each is a
+ * Parts of a test that are tests of their own here, by number, because others of its parts cannot pass yet, or
+ * because together they take too long. Each is a
  * piece of the names of its subtests.
  */
 const parts: Readonly<Record<string, readonly string[]>> = {
@@ -57,6 +58,27 @@ const parts: Readonly<Record<string, readonly string[]>> = {
     'do_test_ListConsumerGroups',
     'do_test_ListOffsets',
     'do_test_unclean_destroy',
+  ],
+  '0113': [
+    'a_assign_tests',
+    'b_subscribe_with_cb_test',
+    'c_subscribe_no_cb_test',
+    'd_change_subscription_add_topic',
+    'e_change_subscription_remove_topic',
+    'f_assign_call_cooperative',
+    'g_incremental_assign_call_eager',
+    'h_delete_topic',
+    'i_delete_topic_2',
+    'j_delete_topic_no_rb_callback',
+    'k_add_partition',
+    'l_unsubscribe',
+    'm_unsubscribe_2',
+    'n_wildcard',
+    's_subscribe_when_rebalancing',
+    't_max_poll_interval_exceeded',
+    'u_multiple_subscription_changes',
+    'v_commit_during_rebalance',
+    'x_incremental_rebalances',
   ],
   '0137': [
     'do_test_consume_batch_with_seek',
