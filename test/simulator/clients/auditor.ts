@@ -8,8 +8,8 @@ import { Session } from './session.ts'
 import type { ClientParts } from './session.ts'
 import { NoAnswer } from './wire-connection.ts'
 
-/** Errors in a row after which a log is given up. */
-const failureCountMax = 40
+/** Errors after which a log is given up, 100 ms apart: more than any recovery takes. */
+const failureCountMax = 300
 
 /** Reads every log from its start to its end, when nothing else happens any more. */
 export class Auditor {
