@@ -1,4 +1,4 @@
-import type { DiskWrapper } from '../crash-states/trace.ts'
+import type { DiskWrapper } from '../crash-states/disk-wrapper.ts'
 import type { Golden, Moment } from './golden.ts'
 import type { Outcome } from './outcome.ts'
 import { outcomeOf } from './outcome.ts'

@@ -7,7 +7,7 @@ import { batchBytesOf } from '../../packages/broker/src/record/batch.ts'
 import type { Logger } from '../../packages/broker/src/telemetry/logger.ts'
 import { silentLogger } from '../../packages/broker/src/telemetry/logger.ts'
 import type { TakenBatch } from '../crash-states/expectation.ts'
-import type { DiskWrapper } from '../crash-states/trace.ts'
+import type { DiskWrapper } from '../crash-states/disk-wrapper.ts'
 import type { Files } from './golden.ts'
 import { diskWith, filesOf, goldenOptions } from './golden.ts'
 
@@ -21,7 +21,7 @@ import { diskWith, filesOf, goldenOptions } from './golden.ts'
 export type Outcome = 'same' | 'detected' | 'torn'
 
 /** Damage that the store passed on, or answered with a loss of its own. */
-export class DamageMissed extends Error {
+class DamageMissed extends Error {
   constructor(what: string) {
     super(what)
     this.name = 'DamageMissed'

@@ -10,7 +10,7 @@ import type { CrashState } from './device-model.ts'
 import type { Expectation } from './expectation.ts'
 import { reopenedLogs } from './expectation.ts'
 import { directBytesMin, settingsOf, storeOptions } from './store-options.ts'
-import type { DiskWrapper } from './trace.ts'
+import type { DiskWrapper } from './disk-wrapper.ts'
 import { TurnClock } from './turn-clock.ts'
 import { checkStore } from './verdict.ts'
 

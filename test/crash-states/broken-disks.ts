@@ -3,7 +3,7 @@ import { batchBytesOf, batchHeaderBytes, renewCrc } from '../../packages/broker/
 import { isPlausibleBatch } from '../../packages/broker/src/record/validate.ts'
 
 /** Passes every call on. Canaries break one of them, as a broken build of the store would. */
-export class DiskProxy implements Disk {
+class DiskProxy implements Disk {
   protected readonly disk: Disk
 
   constructor(disk: Disk) {
@@ -56,7 +56,7 @@ export class DiskProxy implements Disk {
 }
 
 /** The same for an open file. */
-export class FileProxy implements DiskFile {
+class FileProxy implements DiskFile {
   readonly path: string
   protected readonly file: DiskFile
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { CopyingRenameDisk, EarlySyncDisk, NoCrcDisk, NoDirectorySyncDisk, NoSyncDisk } from './broken-disks.ts'
 import { runSuite, spread } from './suite.ts'
-import type { DiskWrapper } from './trace.ts'
+import type { DiskWrapper } from './disk-wrapper.ts'
 import { recordTrace } from './trace.ts'
 import { BrokenPromise } from './broken-promise.ts'
 

@@ -1,5 +1,5 @@
 /** The unit a device writes whole or not at all. */
-export const sectorBytes = 512
+const sectorBytes = 512
 
 export type FileChange = { kind: 'write'; position: number; bytes: Uint8Array } | { kind: 'truncate'; size: number }
 

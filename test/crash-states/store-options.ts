@@ -6,7 +6,7 @@ import { silentLogger } from '../../packages/broker/src/telemetry/logger.ts'
 
 /** Everything small, so that a short trace rolls, trims and evicts often and a state is quickly built and read. */
 export const directBytesMin = 3000
-export const directoryId = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
+const directoryId = Uint8Array.from({ length: 16 }, (_, i) => i + 1)
 
 /** Logs whose names begin with "os" promise nothing at a loss of power. */
 export function settingsOf(name: string): LogSettings {

@@ -3,7 +3,8 @@ import { branchKinds, tryState } from './branch.ts'
 import { DeviceModel } from './device-model.ts'
 import { Expectation } from './expectation.ts'
 import { fateAt, fatesPerMoment } from './fates.ts'
-import type { DiskWrapper, Trace } from './trace.ts'
+import type { DiskWrapper } from './disk-wrapper.ts'
+import type { Trace } from './trace.ts'
 
 export interface StateFailure {
   seed: number

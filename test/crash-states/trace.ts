@@ -1,5 +1,5 @@
-import type { Disk } from '../../packages/broker/src/host/disk.ts'
 import type { DiskOperation } from '../../packages/broker/src/host/simulated/disk-operation.ts'
+import type { DiskWrapper } from './disk-wrapper.ts'
 import type { Deed } from './expectation.ts'
 import { recordWorkload } from './workload.ts'
 
@@ -11,9 +11,6 @@ export interface Trace {
   items: TraceItem[]
   operationCount: number
 }
-
-/** Puts a broken disk between the store and the real one; for canaries. */
-export type DiskWrapper = (disk: Disk) => Disk
 
 /**
  * Records a trace of at least `operationsMin` file operations.

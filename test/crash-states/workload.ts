@@ -12,7 +12,7 @@ import type { Deed } from './expectation.ts'
 import { Expectation, reopenedLogs } from './expectation.ts'
 import { BatchMaker } from './batch-maker.ts'
 import { directBytesMin, settingsOf, storeOptions } from './store-options.ts'
-import type { DiskWrapper } from './trace.ts'
+import type { DiskWrapper } from './disk-wrapper.ts'
 import { checkStore } from './verdict.ts'
 
 export interface WorkloadOptions {

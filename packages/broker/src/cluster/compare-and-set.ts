@@ -1,4 +1,4 @@
-import type { Comparison, KeyValue, LeaseId, MetadataStore, Operation } from './metadata-store.ts'
+import type { KeyValue, LeaseId, MetadataStore, Operation } from './metadata-store.ts'
 
 export interface SetResult {
   /** Whether this call changed the key. */
@@ -29,11 +29,6 @@ export function compareAndSet(
 /** Deletes a key only if its last change was at `modRevision`. */
 export function compareAndDelete(store: MetadataStore, key: string, modRevision: number): Promise<SetResult> {
   return attempt(store, key, modRevision, { kind: 'delete', key })
-}
-
-/** A condition that holds while the key is the one created at `createRevision`; guards the writes of a leader. */
-export function createdAt(key: string, createRevision: number): Comparison {
-  return { key, target: 'createRevision', operator: '=', value: createRevision }
 }
 
 async function attempt(

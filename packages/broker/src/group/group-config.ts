@@ -32,7 +32,7 @@ export interface GroupConfig {
   readonly tombstoneBatchRecordsMax: number
 }
 
-export const groupConfigDefaults: GroupConfig = {
+const groupConfigDefaults: GroupConfig = {
   sessionTimeoutMsMin: 6_000,
   sessionTimeoutMsMax: 1_800_000,
   initialRebalanceDelayMs: 0,

@@ -40,7 +40,7 @@ export function removeMember(context: GroupContext, shard: Shard, group: Group, 
 }
 
 /** Takes a member out without consequences for the state. */
-export function dismiss(group: Group, member: Member): void {
+function dismiss(group: Group, member: Member): void {
   // An answer of 'unknown-member' makes a client that is still there join anew.
   group.answerJoin(member, refusedJoin('unknown-member', ''))
   group.answerSync(member, refusedSync('unknown-member'))

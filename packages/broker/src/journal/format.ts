@@ -59,7 +59,7 @@ export interface FileHeader {
   fileBytes: number
 }
 
-export function coveredBytes(kind: number, payloadBytes: number): number {
+function coveredBytes(kind: number, payloadBytes: number): number {
   return kind === EntryKind.batch ? Math.min(batchCoveredBytes, payloadBytes) : payloadBytes
 }
 

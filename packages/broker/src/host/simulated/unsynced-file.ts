@@ -1,7 +1,7 @@
 import { FileBytes } from '../memory/file-bytes.ts'
 
 /** The unit a device writes whole or not at all. */
-export const sectorBytes = 512
+const sectorBytes = 512
 
 type FileChange = { sequence: number } & (
   | { kind: 'write'; position: number; bytes: Uint8Array }
