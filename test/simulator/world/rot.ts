@@ -1,6 +1,7 @@
+import type { SimulatedRandom } from '../../../packages/broker/src/host/simulated/simulated-random.ts'
+import type { Recorder } from '../clients/recorder.ts'
 import { dataDirectory } from './broker-machine.ts'
 import type { BrokerMachine } from './broker-machine.ts'
-import type { FaultTargets } from './faults.ts'
 
 /** Folder of a partition: name, number, id of the topic, and a number of its own (docs/data-directory.md). */
 const folderForm = /\/logs\/.+-(\d+)\.([\w-]{22})(?:\.\d+)?\/\d{20}[^/]*\.log$/
@@ -9,7 +10,10 @@ const folderForm = /\/logs\/.+-(\d+)\.([\w-]{22})(?:\.\d+)?\/\d{20}[^/]*\.log$/
  * Turns a bit in a segment that is written no more. The log is marked: what it serves from now on must still be right,
  * but it may refuse to serve.
  */
-export function rotColdSegment({ recorder, random }: FaultTargets, { node, isUp }: BrokerMachine): boolean {
+export function rotColdSegment(
+  { recorder, random }: { recorder: Recorder; random: SimulatedRandom },
+  { node, isUp }: BrokerMachine,
+): boolean {
   if (!isUp) return false
   const { disk } = node.host
   const cold: { path: string; log: string }[] = []
