@@ -71,6 +71,7 @@ export class Cleaner {
   async retain(): Promise<void> {
     const { store, clock, settingsOf, producerIdExpirationMs } = this.#options
     this.#pace.continue()
+    await this.#finishRemovals()
     let pending: Promise<void>[] = []
     try {
       for (const log of store.logs()) {
@@ -146,6 +147,16 @@ export class Cleaner {
     const isLasting = !(error instanceof DiskError)
     this.#uncleanable.set(log, isLasting ? Infinity : clock.monotonicMs() + diskRetryMs)
     logger.error('log cannot be compacted', { log: log.name, tryAgain: !isLasting, error: String(error) })
+  }
+
+  /** A disk that was full may have kept an earlier round from becoming durable. */
+  async #finishRemovals(): Promise<void> {
+    try {
+      await this.#options.store.finishRemovals()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#options.logger.warn('old segments cannot be removed, it is tried again', { error: error.message })
+    }
   }
 
   async #retainLog(log: Log, settings: RetentionSettings): Promise<void> {

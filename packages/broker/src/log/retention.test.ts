@@ -136,6 +136,18 @@ describe('retention by size', () => {
 })
 
 describe('retention of what a client deleted', () => {
+  it('makes durable later what a full disk had prevented (simulator S2b)', async () => {
+    const stage = await opened(41, { retentionBytes: 1500 })
+    await fill(stage, 40)
+    await stage.complete(stage.store.syncLog(stage.log))
+    stage.disk.setCapacity(1)
+    await stage.complete(stage.cleaner.retain())
+    ok(stage.log.startOffset > 0)
+    stage.disk.setCapacity(2 ** 40)
+    const [start] = await retained(stage)
+    ok(start > 0)
+  })
+
   it('removes segments below the start of the log, whatever the policy', async () => {
     const stage = await opened(20, { cleanupDelete: false, cleanupCompact: true, retentionMs: 1, retentionBytes: 1 })
     await fill(stage, 12)

@@ -263,6 +263,11 @@ export class LogStore {
     await this.#removeUnlisted(replaced)
   }
 
+  /** Takes up removals that had to stop because their checkpoint could not be written. @throws DiskError */
+  async finishRemovals(): Promise<void> {
+    if (this.#unlisted.size > 0) await this.#removeUnlisted([])
+  }
+
   /** Removes files of segments that their logs have given up, once a checkpoint does not name them any more. */
   async #removeUnlisted(segments: readonly Segment[]): Promise<void> {
     for (const segment of segments) this.#unlisted.add(segment)
