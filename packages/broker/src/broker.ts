@@ -251,7 +251,8 @@ export class Broker {
   }
 
   #findDeath(): string | undefined {
-    return this.#kafkaAddress && !this.#stopping ? this.#storage.store.failure : undefined
+    if (!this.#kafkaAddress || this.#stopping) return undefined
+    return this.#storage.store.failure ?? this.#storage.metadata.failure
   }
 
   /**

@@ -159,6 +159,11 @@ export class EmbeddedMetadataStore implements MetadataStore {
     this.#state.keys.compact(revision)
   }
 
+  /** Why nothing can be changed until the store is opened anew; undefined while it is sound. */
+  get failure(): string | undefined {
+    return this.#commit.failure?.message
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#shut()
     return this.#closing
