@@ -258,6 +258,15 @@ export class Segment {
     this.#options.files.retire(this.path)
   }
 
+  /** The same without blocking: freeing the blocks of a large file takes milliseconds. Rejects with DiskError. */
+  async discard(): Promise<void> {
+    const { disk, files } = this.#options
+    this.#removed = true
+    files.retire(this.path)
+    await disk.discard(this.path)
+    await disk.discard(this.indexPath)
+  }
+
   /** Opening the file would make a new, empty one. */
   #refuseRemoved(): void {
     if (this.#removed) throw new DiskError('not-found', this.path, 'the segment was removed')
