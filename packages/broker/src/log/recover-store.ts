@@ -8,6 +8,7 @@ import { CheckpointDamageError, neededSequenceOf, readCheckpoint } from './check
 import type { FileBudget } from './file-budget.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
+import type { RecoveryProgress } from './recovery-progress.ts'
 import type { RecoveringLog, RecoveryOptions } from './recovery.ts'
 import { applyEntry, checkFiles, fromCheckpoint, scanFiles } from './recovery.ts'
 
@@ -19,6 +20,7 @@ export interface RecoverStoreOptions {
   files: FileBudget
   surroundings: LogSurroundings
   settingsOf: (name: string) => LogSettings
+  progress: RecoveryProgress
 }
 
 export interface RecoveredStore {
@@ -69,7 +71,10 @@ export function recoverStore(options: RecoverStoreOptions): RecoveredStore {
     deletedDirectories: [],
     changedDirectories: new Set(),
   }
-  for (const stored of checkpoint.logs) addLog(recovery, stored, !checkpoint.clean)
+  for (const [i, stored] of checkpoint.logs.entries()) {
+    addLog(recovery, stored, !checkpoint.clean)
+    options.progress.step('reading segments', i + 1, checkpoint.logs.length)
+  }
   const journal = replay(recovery, checkpoint)
   const recovered = [...recovery.logs.values()]
   for (const { recovering, log } of recovered) settle(recovery, recovering, log)

@@ -13,6 +13,7 @@ import { FileBudget } from './file-budget.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
+import { RecoveryProgress } from './recovery-progress.ts'
 import { ProducerState } from './producer-state.ts'
 import type { RecoveredStore } from './recover-store.ts'
 import { moveOrphans, recoverStore } from './recover-store.ts'
@@ -99,13 +100,15 @@ export class LogStore {
     disk.makeDirectory(`${directory}/logs`)
     // After a kill the checkpoint may be there for us and not for the disk; recovery removes what it does not name.
     await disk.syncDirectory(directory)
+    const progress = new RecoveryProgress(options.clock, options.logger)
     const recovered = recoverStore({
       ...options,
+      progress,
       files: store.#files,
       surroundings: store.#surroundings,
     })
     store.#nextLogId = recovered.nextLogId
-    await store.#finishRecovery(recovered)
+    await store.#finishRecovery(recovered, progress)
     await store.#clearOldLogs(recovered)
     await store.#openJournal(recovered.nextSequence, recovered.nextFileNumber)
     for (const log of recovered.logs) store.#adopt(log, 0)
@@ -115,9 +118,11 @@ export class LogStore {
   }
 
   /** Brings what recovery found into synced segments, then says so in a checkpoint: from here on the old journal is not needed. */
-  async #finishRecovery({ logs, nextSequence, changedDirectories }: RecoveredStore): Promise<void> {
+  async #finishRecovery(recovered: RecoveredStore, progress: RecoveryProgress): Promise<void> {
+    const { logs, nextSequence, changedDirectories } = recovered
     const { disk, directory } = this.#options
-    for (const log of logs) {
+    for (const [i, log] of logs.entries()) {
+      progress.step('syncing what was recovered', i, logs.length)
       if (log.damage !== undefined) continue
       log.flush()
       if (log.isDirty) await log.sync()
