@@ -43,3 +43,15 @@ test('a flipped bit in a segment is found and its place is named', async () => {
   equal(report.problems.length, 1)
   match(report.problems[0]!, /orders-0.*byte 9\d\d/)
 })
+
+test('a topic that only the journal knows of, after a kill, is shown with its records', async () => {
+  const disk = new MemoryDisk()
+  const host = { ...createNodeHost(), disk }
+  const settings = { kafkaAddress: { host: '127.0.0.1', port: 0 }, httpAddress: undefined, dataDirectory: '/data' }
+  await using broker = await Broker.start(settings, { host, http: new NodeHttpServer(), logger: silentLogger })
+  await broker.topics.create({ name: 'orders', partitionCount: 1, replicationFactor: 1, configs: new Map() })
+  await broker.topics.partition('orders', 0)!.appendRecords([{ key: null, value: Buffer.from('two coffees') }])
+  const report = await inspectDirectory(disk, '/data', () => {})
+  const orders = report.logs.find((log) => log.topic === 'orders')
+  deepEqual([orders?.endOffset, orders?.journaledRecords], [1, 1])
+})

@@ -127,13 +127,25 @@ function topicOf(name: string): { topic: string; partition: number } {
   return { topic: label.slice(0, dash), partition: Number(label.slice(dash + 1)) }
 }
 
+function emptyLog(name: string): InspectedLog {
+  const nothing = { startOffset: 0, endOffset: 0, segments: 0, bytes: 0, records: 0, journaledRecords: 0 }
+  return { ...topicOf(name), name, ...nothing }
+}
+
 function inspectJournal(disk: Disk, checkpoint: Checkpoint, report: InspectReport): void {
   const byId = new Map(checkpoint.logs.map((stored, i) => [stored.id, report.logs[i]!]))
   const { directory, journal } = report
   const visit = (entry: ReplayedEntry): void => {
     journal.entries++
     if (!entry.intact) report.problems.push(`${entry.file}: broken batch at byte ${entry.position}`)
+    // A log younger than the checkpoint is known to the journal alone.
+    if (entry.kind === EntryKind.createLog && entry.logId >= checkpoint.nextLogId) {
+      const young = emptyLog(entry.payload.toString())
+      byId.set(entry.logId, young)
+      report.logs.push(young)
+    }
     const log = byId.get(entry.logId)
+    if (log && entry.kind === EntryKind.deleteLog) report.logs.splice(report.logs.indexOf(log), 1)
     if (!log || entry.kind !== EntryKind.batch || !entry.intact) return
     if (baseOffsetOf(entry.payload, 0) < log.endOffset) return
     const endOffset = lastOffsetOf(entry.payload, 0) + 1
