@@ -9,17 +9,23 @@ const layers = {
   journal: ['host', 'record'],
   log: ['host', 'record', 'journal'],
   cluster: ['host'],
-  topic: ['host', 'record', 'log', 'cluster', 'config'],
+  image: ['host', 'cluster'],
+  controller: ['host', 'cluster', 'image', 'config'],
+  membership: ['host', 'cluster', 'image'],
+  auth: ['host', 'cluster', 'image', 'config'],
+  topic: ['host', 'record', 'log', 'cluster', 'image', 'config'],
+  replica: ['host', 'record', 'log', 'cluster', 'image', 'config', 'topic'],
   group: ['host', 'record', 'topic'],
-  kafka: ['host', 'record', 'topic', 'group', 'config'],
-  admin: ['host', 'config'],
+  queue: ['host', 'record', 'cluster', 'image', 'config', 'topic', 'group'],
+  kafka: ['host', 'record', 'image', 'auth', 'topic', 'replica', 'group', 'queue', 'config'],
+  admin: ['host', 'image', 'auth', 'config', 'controller'],
   inspect: ['host', 'record', 'journal', 'log', 'cluster'],
   cli: ['host', 'record', 'journal', 'log', 'cluster', 'topic', 'group', 'kafka', 'inspect', 'config'],
 }
 /** Leaves that every layer may import: the vocabulary of failure and of logging. */
 const everywhere = ['errors', 'telemetry']
 /** The layers that speak the Kafka protocol or store what it defines; no other may know a wire format. */
-const wireUsers = ['group', 'kafka', 'cli']
+const wireUsers = ['group', 'queue', 'kafka', 'cli']
 /** The layers that know the stored batch, which is Kafka's (docs/adr/0004): of the wire package its records alone. */
 const wireRecordUsers = ['record']
 /** The layers with a reason to use one of Node's modules that reach outside the process. */
@@ -31,6 +37,7 @@ const packages = {
   snappy: '^packages/wire/src/records/',
   'lz4-napi': '^packages/wire/src/records/',
   yaml: '^packages/broker/src/config/',
+  re2js: '^packages/broker/src/queue/',
 }
 
 /** Layers above the composition root: they use a broker, or what it left on disk, as a whole. */

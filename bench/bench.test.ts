@@ -79,7 +79,7 @@ describe('frames', () => {
   })
 
   it('lays frames end to end with their ring index as correlation id, partitions in rotation', () => {
-    const ring = frameRing('topic', 3, recordBatch(0, 10))
+    const ring = frameRing('topic', [0, 1, 2], recordBatch(0, 10))
     assert.equal(ring.frames % 3, 0)
     for (const i of [0, 1, 5, ring.frames - 1]) {
       const frame = ring.bytes.subarray(ring.starts[i], ring.starts[i + 1])
@@ -134,7 +134,7 @@ describe('load against the limit server', () => {
           inFlight: 4,
           bytesTotal: 500_000,
         }
-        const filled = (await runJob({ ...address, warmupMs: 0, measureMs: 20_000, produce })).produce!
+        const filled = (await runJob({ brokers: [address], warmupMs: 0, measureMs: 20_000, produce })).produce!
         assert.ok(filled.bytes >= 500_000 && filled.errors === 0)
         assert.ok(filled.latencyUs.p50 <= filled.latencyUs.p99 && filled.latencyUs.p99 <= filled.latencyUs.p999)
         const offsets = await offsetsOf(address, 'topic', 3)
@@ -144,7 +144,7 @@ describe('load against the limit server', () => {
         )
         const ranges = offsets.map(({ end }, partition) => ({ connection: partition % 2, partition, from: 0, to: end }))
         const fetch = { topic: 'topic', ranges, partitionBytesMax: 10_000, repeat: false }
-        const read = (await runJob({ ...address, warmupMs: 0, measureMs: 20_000, fetch })).fetch!
+        const read = (await runJob({ brokers: [address], warmupMs: 0, measureMs: 20_000, fetch })).fetch!
         assert.equal(read.records, filled.recordsAcknowledged)
         await deleteTopic(address, 'topic')
       })
@@ -155,8 +155,8 @@ describe('load against the limit server', () => {
     await withLimitServer(false, async (address) => {
       await createTopic(address, 'paced', 1)
       const job: Job = {
-        ...address,
-        pid: process.pid,
+        brokers: [address],
+        pids: [process.pid],
         warmupMs: 20,
         measureMs: 400,
         produce: {
@@ -188,9 +188,9 @@ describe('load against the limit server', () => {
       try {
         await createTopic(address, 'forked', 1)
         const load = { topic: 'forked', partitions: 1, batchBytes: 0, valueBytes: 100, connections: 1, inFlight: 8 }
-        const job = { ...address, warmupMs: 0, measureMs: 20_000, produce: { ...load, bytesTotal: 10_000 } }
+        const job = { brokers: [address], warmupMs: 0, measureMs: 20_000, produce: { ...load, bytesTotal: 10_000 } }
         for (const _ of [1, 2]) assert.ok((await generator.run(job)).produce!.bytes >= 10_000)
-        await assert.rejects(generator.run({ ...job, port: 1 }), /ECONNREFUSED/)
+        await assert.rejects(generator.run({ ...job, brokers: [{ ...address, port: 1 }] }), /ECONNREFUSED/)
       } finally {
         generator.stop()
       }
@@ -201,7 +201,7 @@ describe('load against the limit server', () => {
     await withLimitServer(false, async (address, server) => {
       await createTopic(address, 'gone', 1)
       const produce = { topic: 'gone', partitions: 1, batchBytes: 0, valueBytes: 100, connections: 1, inFlight: 1 }
-      const running = runJob({ ...address, warmupMs: 0, measureMs: 20_000, produce })
+      const running = runJob({ brokers: [address], warmupMs: 0, measureMs: 20_000, produce })
       setImmediate(() => server.stop())
       await assert.rejects(running)
     })

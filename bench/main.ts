@@ -2,11 +2,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { ClientPairs } from './harness/remote-clients.ts'
 import { Generator } from './harness/generator.ts'
 import { parseOptions, USAGE } from './harness/options.ts'
 import type { Options } from './harness/options.ts'
 import { runSession, warmUp } from './harness/session.ts'
-import { openSubject } from './harness/subject.ts'
+import { Subjects } from './harness/open-subject.ts'
 import type { Subject } from './harness/subject.ts'
 import { selectWorkloads, workloads } from './workloads/all.ts'
 
@@ -27,16 +28,16 @@ async function main(options: Options): Promise<number> {
   const chosen = selectWorkloads(options.workloads)
   const directory = mkdtempSync(join(options.directory, 'polylog-bench-'))
   const generator = new Generator()
+  const clients = new ClientPairs()
   const subjects: Subject[] = []
   try {
-    for (const [i, name] of options.subjects.entries()) {
-      subjects.push(
-        await openSubject(name, { directory, pid: options.pids[i], polylogCommand: options.polylogCommand }),
-      )
-    }
+    const opened = new Subjects({ directory, polylogCommand: options.polylogCommand })
+    for (const [i, name] of options.subjects.entries()) subjects.push(await opened.open(name, options.pids[i]))
     const measureMs = options.seconds * 1000
     const bench = {
       generator,
+      clients,
+      say,
       directory,
       hasty: options.hasty,
       measureMs,
@@ -46,7 +47,8 @@ async function main(options: Options): Promise<number> {
     const machine = machineOf()
     say(`${machine.cores} x ${machine.cpu}, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}`)
     say(`${options.subjects.join(' in turn with ')}; ${options.repeat} window(s) of ${options.seconds} s; medians\n`)
-    if (options.warmSeconds > 0) for (const subject of subjects) await warmUp(bench, subject, options.warmSeconds)
+    if (options.warmSeconds > 0)
+      for (const subject of subjects) await warmUp(bench, subject, chosen, options.warmSeconds)
     const startedAt = new Date().toISOString()
     const results = await runSession(chosen, bench, subjects, options.repeat, say)
     if (options.jsonFile !== undefined) {
@@ -57,6 +59,7 @@ async function main(options: Options): Promise<number> {
     return results.some(({ failures }) => Object.keys(failures).length > 0) ? 1 : 0
   } finally {
     generator.stop()
+    clients.stop()
     for (const subject of subjects) await subject.stop()
     rmSync(directory, { recursive: true, force: true })
   }

@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -14,10 +14,13 @@ const runtimeDirectory = join(root, 'scripts', 'runtime')
 const tasks = {
   start: { args: ['packages/broker/src/main.ts', 'start'], development: false },
   polylog: { args: ['packages/broker/src/main.ts'], development: false },
+  // A program of the user's, such as those in examples/, of which some need development packages.
+  run: { args: [], development: true },
   test: { args: ['scripts/test.ts'], development: true },
   check: { args: ['scripts/check.ts'], development: true },
   bench: { args: ['bench/main.ts'], development: true },
   'crash-states': { args: ['test/crash-states/main.ts'], development: true },
+  requirements: { args: ['test/requirements/main.ts'], development: true },
   simulate: { args: ['test/simulator/main.ts'], development: true },
   'bit-flips': { args: ['test/bit-flips/main.ts'], development: true },
   codec: { args: ['scripts/codec.ts'], development: true },
@@ -91,16 +94,21 @@ const [taskName, ...rest] = process.argv.slice(2)
 const task = tasks[taskName]
 if (!task) fail(`unknown task "${taskName ?? ''}"; one of: ${Object.keys(tasks).join(', ')}`)
 const node = nodeBinary()
-install(root, task.development ? 'all' : 'run', task.development ? [] : ['--omit=dev'])
+// Whoever has the development packages keeps them: npm would remove them for the sake of a task that needs none.
+const isWhole = task.development || existsSync(join(root, 'node_modules', 'oxlint'))
+install(root, isWhole ? 'all' : 'run', isWhole ? [] : ['--omit=dev'])
 const env = {
   ...process.env,
   PATH: `${dirname(node)}${delimiter}${process.env.PATH ?? ''}`,
   // Stripped types and compiled code are kept from one start to the next: 0.3 s of CPU time instead of 0.75.
   NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'node'),
 }
-const [script, ...fixed] = task.args
+const [script, ...words] = [...task.args, ...rest]
+if (script === undefined) fail('name a program: node scripts/bootstrap.mjs run FILE')
+// What a task names lies in this checkout, what is typed where it is typed.
+const file = task.args.length > 0 ? join(root, script) : resolve(script)
 // Ctrl-C reaches the child through the terminal's process group; a signal sent to npm alone is passed on below.
-const child = spawn(node, [join(root, script), ...fixed, ...rest], { stdio: 'inherit', env })
+const child = spawn(node, [file, ...words], { stdio: 'inherit', env })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => child.kill(signal))
 child.on('error', (error) => fail(`cannot start ${node}: ${error.message}`))
 child.on('exit', (code, signal) => process.exit(code ?? (signal === 'SIGKILL' ? 137 : 143)))

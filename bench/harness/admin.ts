@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ByteReader, ByteWriter } from '../load/bytes.ts'
+import type { ByteWriter } from '../load/bytes.ts'
 import { api } from '../load/frame.ts'
+import type { Address } from '../load/job.ts'
+import { leadersOf, UnsettledCluster } from '../load/leaders.ts'
 import { call } from './call.ts'
-import type { Address } from './call.ts'
+import { topicMetadata } from './topic-metadata.ts'
 
 const READY_TIMEOUT_MS = 120_000
 const PARTITIONS_PER_CALL_MAX = 5000
@@ -28,11 +30,11 @@ class PartitionError extends Error {
   }
 }
 
-/** Creates a topic with one replica per partition and waits until every partition has a leader that answers. */
-export async function createTopic(address: Address, topic: string, partitions: number): Promise<void> {
+/** Creates a topic and waits until every partition has a leader that answers and all its replicas in sync. */
+export async function createTopic(address: Address, topic: string, partitions: number, replicas = 1): Promise<void> {
   // Kafka's controller refuses to make more than 10,000 metadata records at once, so large topics grow in steps.
   const first = Math.min(partitions, PARTITIONS_PER_CALL_MAX)
-  await topicCall(address, api.createTopics, topic, first, (writer) => writer.int16(1).int32(0).int32(0))
+  await topicCall(address, api.createTopics, topic, first, (writer) => writer.int16(replicas).int32(0).int32(0))
   for (let count = first; count < partitions; ) {
     count = Math.min(partitions, count + PARTITIONS_PER_CALL_MAX)
     await topicCall(address, api.createPartitions, topic, count, (writer) => writer.int32(-1))
@@ -64,7 +66,7 @@ async function topicCall(
   }
 }
 
-/** Resolves once every partition has a leader that answers; rejects after two minutes. */
+/** Resolves once every partition has a leader that answers and all replicas in sync; rejects after two minutes. */
 export async function waitForTopic(address: Address, topic: string, partitions: number): Promise<void> {
   const givenUpAtMs = performance.now() + READY_TIMEOUT_MS
   while (!(await isReady(address, topic, partitions))) {
@@ -74,39 +76,16 @@ export async function waitForTopic(address: Address, topic: string, partitions: 
 }
 
 async function isReady(address: Address, topic: string, partitions: number): Promise<boolean> {
-  if ((await leadersOf(address, topic)) < partitions) return false
+  const { leaders, replicasOutOfSync } = await topicMetadata(address, topic)
+  if (leaders.length < partitions || leaders.includes(-1) || replicasOutOfSync > 0) return false
   try {
     await listOffsets(address, topic, partitions, -1)
     return true
   } catch (error) {
+    if (error instanceof UnsettledCluster) return false
     if (error instanceof PartitionError && NOT_READY.has(error.errorCode)) return false
     throw error
   }
-}
-
-async function leadersOf(address: Address, topic: string): Promise<number> {
-  const reader = await call(address, api.metadata, (writer) => writer.int32(1).string(topic).int8(0))
-  reader.int32()
-  reader.array(() => [reader.int32(), reader.string(), reader.int32(), reader.string()])
-  reader.string()
-  reader.int32()
-  const topics = reader.array(() => ({
-    errorCode: reader.int16(),
-    name: reader.string(),
-    internal: reader.int8(),
-    partitions: reader.array(partitionOf),
-  }))
-  return topics[0]?.partitions.filter(({ errorCode, leader }) => errorCode === 0 && leader >= 0).length ?? 0
-}
-
-/** Metadata version 4. */
-function partitionOf(reader: ByteReader): { errorCode: number; leader: number } {
-  const errorCode = reader.int16()
-  reader.int32()
-  const leader = reader.int32()
-  reader.array(() => reader.int32())
-  reader.array(() => reader.int32())
-  return { errorCode, leader }
 }
 
 export async function deleteTopic(address: Address, topic: string): Promise<void> {
@@ -128,21 +107,24 @@ export async function offsetsOf(address: Address, topic: string, partitions: num
   return starts.map((start, partition) => ({ start, end: ends[partition]! }))
 }
 
+/** Asks every leader for its partitions. */
 async function listOffsets(address: Address, topic: string, partitions: number, timestamp: number): Promise<number[]> {
-  const reader = await call(address, api.listOffsets, (writer) => {
-    writer.int32(-1).int32(1).string(topic).int32(partitions)
-    for (let partition = 0; partition < partitions; partition++) writer.int32(partition).int64(timestamp)
-  })
   const offsets = new Array<number>(partitions).fill(0)
-  reader.array(() => {
-    reader.string()
-    reader.array(() => {
-      const partition = reader.int32()
-      const errorCode = reader.int16()
-      reader.int64()
-      if (errorCode !== 0) throw new PartitionError('ListOffsets', `${topic}-${partition}`, errorCode)
-      offsets[partition] = reader.int64()
+  for (const leader of leadersOf(await topicMetadata(address, topic), [...offsets.keys()])) {
+    const reader = await call(leader.address, api.listOffsets, (writer) => {
+      writer.int32(-1).int32(1).string(topic).int32(leader.partitions.length)
+      for (const partition of leader.partitions) writer.int32(partition).int64(timestamp)
     })
-  })
+    reader.array(() => {
+      reader.string()
+      reader.array(() => {
+        const partition = reader.int32()
+        const errorCode = reader.int16()
+        reader.int64()
+        if (errorCode !== 0) throw new PartitionError('ListOffsets', `${topic}-${partition}`, errorCode)
+        offsets[partition] = reader.int64()
+      })
+    })
+  }
   return offsets
 }

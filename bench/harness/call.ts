@@ -3,11 +3,7 @@ import type { Socket } from 'node:net'
 import { ByteReader } from '../load/bytes.ts'
 import type { ByteWriter } from '../load/bytes.ts'
 import { requestFrame } from '../load/frame.ts'
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+import type { Address } from '../load/job.ts'
 
 /**
  * One request on a connection of its own; resolves with a reader placed behind the response header. Rejects when

@@ -2,6 +2,7 @@ import { fork } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Job } from '../load/job.ts'
+import { UnsettledCluster } from '../load/leaders.ts'
 import type { GeneratorAnswer } from '../load/main.ts'
 import type { JobResult } from '../load/run.ts'
 
@@ -15,12 +16,12 @@ export class Generator {
     })
   }
 
-  /** Resolves with what the job showed; rejects with the generator's message when the broker failed it. */
+  /** Resolves with what the job showed; rejects with the generator's message, or `UnsettledCluster`, when a broker failed it. */
   run(job: Job): Promise<JobResult> {
     return new Promise((resolve, reject) => {
       const onExit = () => settle(() => reject(new Error('the load generator died')))
       const onMessage = (answer: GeneratorAnswer) =>
-        settle(() => (answer.result ? resolve(answer.result) : reject(new Error(answer.error ?? 'no answer'))))
+        settle(() => (answer.result ? resolve(answer.result) : reject(failureOf(answer))))
       const settle = (finish: () => void) => {
         this.#child.off('exit', onExit).off('message', onMessage)
         finish()
@@ -33,4 +34,8 @@ export class Generator {
   stop(): void {
     if (this.#child.connected) this.#child.disconnect()
   }
+}
+
+function failureOf({ error = 'no answer', unsettled }: GeneratorAnswer): Error {
+  return unsettled === true ? new UnsettledCluster(error) : new Error(error)
 }

@@ -25,7 +25,10 @@ export const USAGE = `usage: npm run bench -- [options]
 Measures a broker that speaks the Kafka protocol, alone or in turn with others.
 
   --target NAME          what to measure (default: polylog). host:port of a running broker, or one started here:
-                         polylog[:fsync|:os|:memory], kafka, limit[:fdatasync]
+                         polylog[:fsync|:os|:memory], kafka, limit[:fdatasync]; a cluster of N brokers with
+                         3 replicas, or R: polylog-N[-rfR][:...] (needs etcd), kafka-N[-rfR]; for queue and library
+                         also rabbitmq, bullmq (needs redis-server), and the same broker driven by another client:
+                         polylog+lean, polylog+kafkajs, polylog+platformatic
   --pid N                process id of a running target, for its CPU time and memory
   --versus NAME[,NAME]   brokers to run in turn with it, A B A B; prints ratios
   --versus-pid N         process id of a running host:port to compare with
@@ -33,7 +36,7 @@ Measures a broker that speaks the Kafka protocol, alone or in turn with others.
   --durability LEVEL     fsync (default), os or memory: the same as --target polylog:LEVEL
   --polylog COMMAND      how to run the polylog command, such as "node dist/polylog.js"; default: this checkout
   --workload NAME[,..]   names or groups: produce, consume, request, pipelined,
-                         latency, cpu, start, idle, partitions
+                         latency, cpu, cpu10, traffic, queue, library, start, idle, partitions
   --list                 names every workload
   --seconds S            length of a measured window (default 3)
   --repeat N             windows per broker and workload (default 3)

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { apiVersions } from './admin.ts'
@@ -10,11 +11,11 @@ const POLL_MS = 2
 const STOP_MS_MAX = 60_000
 const LOG_TAIL_CHARACTERS = 2000
 
-/** A broker process the harness started. */
+/** A server process the harness started. */
 export interface ServerProcess {
   readonly port: number
   readonly pid: number
-  /** Milliseconds from exec to the first answered ApiVersions. */
+  /** Milliseconds from exec until it was ready: for a broker, to the first answered ApiVersions. */
   readonly startMs: number
   /** SIGTERM, then SIGKILL after a minute; resolves once the process is gone. */
   stop(): Promise<void>
@@ -25,6 +26,8 @@ export interface ServerCommand {
   /** Program and arguments. */
   readonly command: readonly string[]
   readonly port: number
+  /** Whether it serves; default: it answers ApiVersions on its port. */
+  readonly isReady?: () => Promise<boolean>
   /** Takes stdout and stderr; its end is shown when the start fails. */
   readonly logFile: string
   readonly startMsMax: number
@@ -37,7 +40,7 @@ process.on('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
 
-/** Starts a broker and waits until it answers ApiVersions on its port; rejects with the end of its log if it does not. */
+/** Starts a server and waits until it is ready; rejects with the end of its log if that does not come to pass. */
 export async function startServer(options: ServerCommand): Promise<ServerProcess> {
   const log = openSync(options.logFile, 'a')
   // Raising the limit of open files needs no rights below the hard limit; where it is refused the default stays.
@@ -53,10 +56,11 @@ export async function startServer(options: ServerCommand): Promise<ServerProcess
       resolve(`it exited with ${signal ?? code}`)
     })
   })
+  const isReady = options.isReady ?? (() => answers(options.port))
   let death: string | undefined
   void exited.then((reason) => (death = reason))
   for (;;) {
-    if (await answers(options.port)) break
+    if (await isReady()) break
     if (performance.now() - startedAtMs > options.startMsMax)
       death ??= `no answer on port ${options.port} in ${options.startMsMax} ms`
     if (death !== undefined) {
@@ -89,14 +93,29 @@ async function answers(port: number): Promise<boolean> {
   }
 }
 
-/** A TCP port of the loopback address that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
+/** Whether anybody accepts connections. */
+export function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
     })
+    socket.once('error', () => resolve(false))
   })
+}
+
+/** A TCP port of the loopback address that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const [port] = await freePorts(1)
+  return port!
+}
+
+/** Several of them, all different. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const ports = servers.map((server) => (server.address() as AddressInfo).port)
+  await Promise.all(servers.map((server) => once(server.close(), 'close')))
+  return ports
 }

@@ -1,6 +1,7 @@
 import type { Goal, Metric, Sample, Workload } from '../workloads/workload.ts'
 import { spreadOf } from './statistics.ts'
 import type { Spread } from './statistics.ts'
+import { parseSubjectName } from './subject-name.ts'
 
 /** All measurements of one workload: one list per broker, in the order measured, plus what went wrong. */
 export interface WorkloadResult {
@@ -22,7 +23,10 @@ export interface Ratio {
   readonly met?: boolean
 }
 
-/** Draws medians and ratios from samples; the first of `names` is the broker that the goals are about. */
+/**
+ * Draws medians and ratios from samples; the first of `names` is the broker that the goals are about, and what another
+ * client makes of it is compared with the rivals too.
+ */
 export function summarize(
   workload: Workload,
   names: readonly string[],
@@ -33,6 +37,10 @@ export function summarize(
   const medians = Object.fromEntries(Object.entries(samples).map(([subject, list]) => [subject, medianOf(list)]))
   const [target, ...others] = names
   const ratios = target === undefined ? [] : others.flatMap((other) => ratioOf(workload, samples, target, other))
+  for (const lean of others.filter((name) => name.endsWith('+lean'))) {
+    const rivals = others.filter((name) => name !== lean && parseSubjectName(name)?.product !== 'polylog')
+    ratios.push(...rivals.flatMap((rival) => ratioOf(workload, samples, lean, rival)))
+  }
   return { name, title, metric, samples, medians, ratios, failures }
 }
 
@@ -57,12 +65,21 @@ function ratioOf(workload: Workload, samples: Record<string, Sample[]>, target: 
   return [{ of: target, to: other, ratio, ...(goal ? verdict(goal, ratio.median) : {}) }]
 }
 
-/** Goals are Polylog's: against Kafka in the durability named, and against the limit server that syncs when we do. */
+/**
+ * Goals are Polylog's: against as many brokers and replicas of Kafka in the durability named, and against the limit server
+ * that syncs when we do.
+ */
 function applies(goal: Goal, target: string, other: string): boolean {
-  const [product, durability = 'fsync'] = target.split(':')
-  if (product !== 'polylog' || (goal.durability !== undefined && goal.durability !== durability)) return false
-  if (goal.against === 'kafka') return other === 'kafka'
-  return goal.against === 'limit' && other === (durability === 'fsync' ? 'limit:fdatasync' : 'limit')
+  const [ours, theirs] = [parseSubjectName(target), parseSubjectName(other)]
+  if (ours === undefined || theirs === undefined || ours.product !== 'polylog') return false
+  if (goal.client !== undefined && goal.client !== ours.client) return false
+  const rival = theirs.client ?? theirs.product
+  if (rival !== 'kafka' && rival !== 'limit') return goal.against === rival && theirs.brokers === ours.brokers
+  const durability = ours.variant ?? 'fsync'
+  if (goal.durability !== undefined && goal.durability !== durability) return false
+  if (ours.brokers !== theirs.brokers || ours.replicas !== theirs.replicas) return false
+  if (goal.against !== theirs.product || (goal.cluster === true) !== ours.brokers > 1) return false
+  return theirs.product === 'kafka' || (theirs.variant === 'fdatasync') === (durability === 'fsync')
 }
 
 function verdict(goal: Goal, value: number): { goal: string; met: boolean } {
@@ -75,17 +92,25 @@ const COLUMNS: readonly { metric: Metric; head: string; digits: number }[] = [
   { metric: 'mbPerSecond', head: 'MB/s', digits: 1 },
   { metric: 'recordsPerSecond', head: 'rec/s', digits: 0 },
   { metric: 'requestsPerSecond', head: 'req/s', digits: 0 },
+  { metric: 'messagesPerSecond', head: 'msg/s', digits: 0 },
   { metric: 'p50Us', head: 'p50 us', digits: 0 },
   { metric: 'p99Us', head: 'p99 us', digits: 0 },
   { metric: 'p999Us', head: 'p999 us', digits: 0 },
+  { metric: 'confirmP99Us', head: 'confirm p99 us', digits: 0 },
+  { metric: 'cpuUsPerMessage', head: 'CPU us/msg', digits: 2 },
   { metric: 'cpuSecondsPerGb', head: 'CPU s/GB', digits: 2 },
   { metric: 'serverCores', head: 'cores', digits: 2 },
+  { metric: 'storeCores', head: 'etcd', digits: 2 },
   { metric: 'generatorCores', head: 'gen', digits: 2 },
   { metric: 'otherCores', head: 'other', digits: 2 },
   { metric: 'peakMb', head: 'peak MB', digits: 0 },
   { metric: 'idleMb', head: 'idle MB', digits: 0 },
   { metric: 'startMs', head: 'start ms', digits: 0 },
   { metric: 'p99Factor', head: 'p99 factor', digits: 2 },
+  { metric: 'grownMb', head: 'grown MB', digits: 1 },
+  { metric: 'shareOfHealthy', head: 'of healthy', digits: 2 },
+  { metric: 'replicatedBytesPerRecord', head: 'replicated B/rec', digits: 1 },
+  { metric: 'brokerBytesPerRecord', head: 'on the wire B/rec', digits: 1 },
   { metric: 'errors', head: 'errors', digits: 0 },
 ]
 
@@ -118,7 +143,8 @@ function ownGoals(result: WorkloadResult, workload: Workload): string[] {
   const goal = workload.goals.find(({ against }) => against === 'itself')
   return Object.entries(result.medians).flatMap(([subject, median]) => {
     const value = median[result.metric]
-    if (goal === undefined || value === undefined || !subject.startsWith('polylog')) return []
+    const isOurs = subject.startsWith('polylog') && goal?.client === parseSubjectName(subject)?.client
+    if (goal === undefined || value === undefined || !isOurs) return []
     const { goal: text, met } = verdict(goal, value)
     return [`  ${subject}: goal ${text}: ${met ? 'met' : 'NOT met'}`]
   })

@@ -1,3 +1,4 @@
+import type { ClientName } from '../clients/client.ts'
 import type { PreparedWorkload, Bench, Sample, Workload } from '../workloads/workload.ts'
 import { workloads } from '../workloads/all.ts'
 import { format, summarize } from './report.ts'
@@ -39,8 +40,16 @@ async function runWorkload(
   return summarize(workload, names, samples, failures)
 }
 
+const queueClients: ReadonlySet<ClientName> = new Set(['sdk', 'lean', 'rabbitmq', 'bullmq'])
+const libraries: ReadonlySet<ClientName> = new Set(['sdk', 'kafkajs', 'platformatic'])
+
 /** The limit server forgets on restart as well, so it is left out of whatever reads more than its first megabytes. */
-function serves(subject: Subject, { name, needs }: Workload): boolean {
+function serves(subject: Subject, { name, needs, brokersMin = 1 }: Workload): boolean {
+  const { client, speaksKafka, isForClient } = subject
+  if (needs === 'queue') return client !== undefined && queueClients.has(client)
+  if (needs === 'library') return client !== undefined && libraries.has(client)
+  if (!speaksKafka || isForClient) return false
+  if (needs === 'traffic') return subject.metrics.length >= brokersMin
   if (needs === 'produce') return true
   if (needs === 'records') return subject.keepsRecords
   return subject.restartCold !== undefined && (subject.keepsRecords || !name.startsWith('consume'))
@@ -50,11 +59,19 @@ function serves(subject: Subject, { name, needs }: Workload): boolean {
 const WARM_UP = ['produce-64k-12p', 'request-16', 'consume-tail-64k-12p']
 
 /** Runs load that is not reported, for the given time in all, so that compilers and caches of a broker are warm. */
-export async function warmUp(bench: Bench, subject: Subject, seconds: number): Promise<void> {
-  for (const name of WARM_UP) {
-    const workload = workloads.find((candidate) => candidate.name === name)!
+export async function warmUp(
+  bench: Bench,
+  subject: Subject,
+  chosen: readonly Workload[],
+  seconds: number,
+): Promise<void> {
+  const usual = WARM_UP.map((name) => workloads.find((workload) => workload.name === name)!)
+  // What is about clients warms these as well, and what a rival without Kafka's protocol has.
+  const isAboutClients = chosen.every(({ needs }) => needs === 'queue' || needs === 'library')
+  const warming = (isAboutClients ? chosen.slice(0, 2) : usual).filter((workload) => serves(subject, workload))
+  for (const workload of warming) {
     const prepared = await workload.prepare(
-      { ...bench, warmupMs: 0, measureMs: (seconds * 1000) / WARM_UP.length },
+      { ...bench, warmupMs: 0, measureMs: (seconds * 1000) / warming.length },
       subject,
     )
     await prepared.measure()

@@ -38,13 +38,25 @@ export class ByteWriter {
 
   /** The zig-zag variable-length integer of records; values fit 32 bits. */
   varint(value: number): this {
-    let rest = ((value << 1) ^ (value >> 31)) >>> 0
+    return this.uvarint(((value << 1) ^ (value >> 31)) >>> 0)
+  }
+
+  /** The variable-length integer that flexible versions count with. */
+  uvarint(value: number): this {
+    let rest = value
     while (rest > 0x7f) {
       this.#uint8((rest & 0x7f) | 0x80)
       rest >>>= 7
     }
     this.#uint8(rest)
     return this
+  }
+
+  /** The string of flexible versions. */
+  compactString(value: string | null): this {
+    if (value === null) return this.uvarint(0)
+    const bytes = Buffer.from(value)
+    return this.uvarint(bytes.length + 1).raw(bytes)
   }
 
   string(value: string | null): this {
@@ -125,6 +137,46 @@ export class ByteReader {
     return this.#buffer.toString('utf8', start, this.#position)
   }
 
+  uvarint(): number {
+    let value = 0
+    for (let shift = 0; shift < 32; shift += 7) {
+      const byte = this.#buffer[this.#skip(1)]!
+      value += (byte & 0x7f) * 2 ** shift
+      if (byte < 0x80) return value
+    }
+    throw new RangeError('a number takes more than five bytes')
+  }
+
+  compactString(): string | null {
+    const length = this.uvarint()
+    if (length === 0) return null
+    const start = this.#skip(length - 1)
+    return this.#buffer.toString('utf8', start, this.#position)
+  }
+
+  /** A view of the next `size` bytes. */
+  raw(size: number): Buffer {
+    const start = this.#skip(size)
+    return this.#buffer.subarray(start, this.#position)
+  }
+
+  /** Passes over the tagged fields at the end of a structure. */
+  tags(): void {
+    for (let left = this.uvarint(); left > 0; left--) {
+      this.uvarint()
+      this.#skip(this.uvarint())
+    }
+  }
+
+  /** As `array`, in flexible versions. */
+  compactArray<T>(read: (reader: this) => T): T[] {
+    const count = Math.max(0, this.uvarint() - 1)
+    if (count > this.#buffer.length - this.#position) throw new RangeError(`array of ${count} in a shorter frame`)
+    const items: T[] = []
+    for (let i = 0; i < count; i++) items.push(read(this))
+    return items
+  }
+
   /** Calls `read` as often as the count in front says and returns the results; a null array is empty. */
   array<T>(read: (reader: this) => T): T[] {
     const count = this.int32()
@@ -136,7 +188,7 @@ export class ByteReader {
 
   #skip(size: number): number {
     const position = this.#position
-    if (position + size > this.#buffer.length) throw new RangeError('frame ends inside a field')
+    if (size < 0 || position + size > this.#buffer.length) throw new RangeError('frame ends inside a field')
     this.#position = position + size
     return position
   }

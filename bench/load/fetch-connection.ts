@@ -12,6 +12,7 @@ const FRAME_BYTES_MAX = 104_857_600
 export interface FetchEvents {
   /** A Fetch was answered: latency in milliseconds, bytes of record batches, records in them. */
   answered(latencyMs: number, bytes: number, records: number): void
+  /** A partition was refused; what it throws fails the connection. */
   refused(errorCode: number): void
   /** Every range was read to its end. */
   finished(connection: FetchConnection): void

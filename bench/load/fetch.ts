@@ -1,5 +1,6 @@
 import { FetchConnection } from './fetch-connection.ts'
 import type { FetchLoad, FetchRange, Job } from './job.ts'
+import { checkLeader, leadersOf } from './leaders.ts'
 import type { RunningLoad } from './produce.ts'
 import { within } from './produce.ts'
 import type { Window } from './window.ts'
@@ -14,7 +15,10 @@ export async function startFetch(job: Job, load: FetchLoad, window: Window): Pro
   const open = new Set<FetchConnection>()
   const events = {
     answered: (latencyMs: number, bytes: number, records: number) => window.answered(latencyMs, bytes, records),
-    refused: (errorCode: number) => window.refused(errorCode),
+    refused(errorCode: number) {
+      checkLeader(errorCode)
+      window.refused(errorCode)
+    },
     finished(connection: FetchConnection) {
       open.delete(connection)
       connection.close()
@@ -25,7 +29,12 @@ export async function startFetch(job: Job, load: FetchLoad, window: Window): Pro
       ended.reject(error)
     },
   }
-  for (const ranges of byConnection(load.ranges)) open.add(await FetchConnection.open(job, { ...load, ranges }, events))
+  for (const ofClient of byConnection(load.ranges)) {
+    for (const { address, partitions } of leadersOf(job, [...new Set(ofClient.map(({ partition }) => partition))])) {
+      const ranges = ofClient.filter(({ partition }) => partitions.includes(partition))
+      open.add(await FetchConnection.open(address, { ...load, ranges }, events))
+    }
+  }
   for (const connection of open) connection.start()
   return {
     ended: ended.promise,

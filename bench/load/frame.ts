@@ -2,7 +2,10 @@ import { crc32c } from '@node-rs/crc32'
 import { randomFillSync } from 'node:crypto'
 import { ByteWriter } from './bytes.ts'
 
-/** API keys and the versions spoken here: the newest non-flexible ones, which Kafka 2.3 to 4.x all accept. */
+/**
+ * API keys and the versions spoken here: the newest non-flexible ones, which Kafka 2.3 to 4.x all accept; those of share groups
+ * are flexible in all versions.
+ */
 export const api = {
   produce: { key: 0, version: 7 },
   fetch: { key: 1, version: 11 },
@@ -12,6 +15,8 @@ export const api = {
   createTopics: { key: 19, version: 4 },
   deleteTopics: { key: 20, version: 1 },
   createPartitions: { key: 37, version: 1 },
+  shareGroupHeartbeat: { key: 76, version: 1 },
+  shareFetch: { key: 78, version: 1 },
 } as const
 
 const CLIENT_ID = 'polylog-bench'
@@ -38,6 +43,17 @@ export function recordBatch(batchBytes: number, valueBytes: number): Batch {
     if (count > 0 && BATCH_HEADER_BYTES + records.length + record.length > batchBytes) break
     records.raw(record)
     count++
+  }
+  return { bytes: encodeBatch(records.bytes(), count, Date.now()), records: count }
+}
+
+/** The same with a given number of records. */
+export function recordBatchOf(count: number, valueBytes: number): Batch {
+  const value = Buffer.allocUnsafe(valueBytes)
+  const records = new ByteWriter(count * (valueBytes + 16) + 64)
+  for (let i = 0; i < count; i++) {
+    randomFillSync(value)
+    records.raw(encodeRecord(value, i))
   }
   return { bytes: encodeBatch(records.bytes(), count, Date.now()), records: count }
 }
@@ -80,6 +96,18 @@ export function requestFrame(
   return writer.patchInt32(0, writer.length - 4).bytes()
 }
 
+/** The same for flexible versions. */
+export function flexibleFrame(
+  call: { key: number; version: number },
+  correlationId: number,
+  body: (writer: ByteWriter) => void,
+): Buffer {
+  const writer = new ByteWriter()
+  writer.int32(0).int16(call.key).int16(call.version).int32(correlationId).string(CLIENT_ID).uvarint(0)
+  body(writer)
+  return writer.patchInt32(0, writer.length - 4).bytes()
+}
+
 /** Produce, acks=-1, one batch for one partition. */
 export function produceFrame(topic: string, partition: number, batch: Uint8Array, correlationId = 0): Buffer {
   return requestFrame(
@@ -96,6 +124,12 @@ export function produceFrame(topic: string, partition: number, batch: Uint8Array
 /** Position of the error code in the answer to `produceFrame`, counted from the length field. */
 export function produceErrorAt(topic: string): number {
   return 4 + 4 + 4 + 2 + Buffer.byteLength(topic) + 4 + 4
+}
+
+/** Length of the answer to `produceFrame`, that of the length field included. */
+export function produceAnswerBytes(topic: string): number {
+  const behindErrorCode = 2 + 8 + 8 + 8 + 4
+  return produceErrorAt(topic) + behindErrorCode
 }
 
 export interface FetchPosition {

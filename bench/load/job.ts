@@ -5,6 +5,7 @@ export interface ProduceLoad {
   /** Nominal size of a record batch; it holds as many records as fit, at least one. */
   readonly batchBytes: number
   readonly valueBytes: number
+  /** Clients, each with a connection to every broker that leads one of the partitions. */
   readonly connections: number
   /** Requests in flight per connection; without meaning when a rate is given. */
   readonly inFlight: number
@@ -31,11 +32,19 @@ export interface FetchLoad {
   readonly repeat: boolean
 }
 
-export interface Job {
+export interface Address {
   readonly host: string
   readonly port: number
-  /** The server process, to read its CPU time at both edges of the window. */
-  readonly pid?: number
+}
+
+export interface Job {
+  readonly brokers: readonly Address[]
+  /** Per partition of the topic, which of `brokers` leads it; absent: the first leads all. */
+  readonly leaders?: readonly number[]
+  /** The server processes, to read their CPU time at both edges of the window; none: nothing is read. */
+  readonly pids?: readonly number[]
+  /** The processes of a metadata store that brokers run beside them, counted apart. */
+  readonly storePids?: readonly number[]
   readonly warmupMs: number
   readonly measureMs: number
   readonly produce?: ProduceLoad

@@ -4,8 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 const TICKS_PER_SECOND = 100
 
 /** User plus system CPU seconds of a process since its start, all threads, children not included; undefined if unreadable. */
-export function cpuSecondsOf(pid: number | undefined): number | undefined {
-  if (pid === undefined) return undefined
+export function cpuSecondsOf(pid: number): number | undefined {
   let text: string
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -16,6 +15,13 @@ export function cpuSecondsOf(pid: number | undefined): number | undefined {
   // The command name in parentheses may contain spaces; the fields behind it are fixed, utime and stime being 14 and 15.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+}
+
+/** The same of several processes together; undefined for none, or when one of them is unreadable. */
+export function cpuSecondsOfAll(pids: readonly number[]): number | undefined {
+  const seconds = pids.map(cpuSecondsOf)
+  if (seconds.length === 0 || seconds.includes(undefined)) return undefined
+  return seconds.reduce<number>((sum, one) => sum + one!, 0)
 }
 
 /** CPU seconds of the whole machine since its start that were not idle, those the host withheld included; 0 without /proc. */

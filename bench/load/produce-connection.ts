@@ -8,7 +8,7 @@ const RECEIVE_BYTES = 128 * 1024
 const SEND_TIMES = 16_384
 
 export interface ProduceEvents {
-  /** An answer arrived: latency in milliseconds, Kafka error code (0 = stored). */
+  /** An answer arrived: latency in milliseconds, Kafka error code (0 = stored). What it throws fails the connection. */
   answered(latencyMs: number, errorCode: number): void
   /** All answers of one socket read were handled; the place to send the next requests in one write. */
   turn(connection: ProduceConnection, answers: number): void
@@ -122,7 +122,12 @@ export class ProduceConnection {
       this.#answered++
       this.#answerAt = expectedId + 1 === this.#ring.frames ? 0 : expectedId + 1
       answers++
-      this.#events.answered(nowMs - sentAtMs, buffer.readInt16BE(position + this.#errorAt))
+      try {
+        this.#events.answered(nowMs - sentAtMs, buffer.readInt16BE(position + this.#errorAt))
+      } catch (error) {
+        this.#fail(error instanceof Error ? error : new Error(String(error)))
+        return false
+      }
       position = end
     }
     if (position > 0) buffer.copyWithin(0, position, filled)

@@ -1,5 +1,6 @@
 import { recordBatch } from './frame.ts'
 import type { Job, ProduceLoad } from './job.ts'
+import { checkLeader, leadersOf } from './leaders.ts'
 import { ProduceConnection } from './produce-connection.ts'
 import { frameRing } from './ring.ts'
 import type { Window } from './window.ts'
@@ -21,7 +22,6 @@ export interface RunningLoad {
 /** Starts producing at once; every answer is reported to `window`. */
 export async function startProduce(job: Job, load: ProduceLoad, window: Window): Promise<RunningLoad> {
   const batch = recordBatch(load.batchBytes, load.valueBytes)
-  const ring = frameRing(load.topic, load.partitions, batch)
   const ended = Promise.withResolvers<void>()
   // A failure is reported through `ended` to whoever waits for it; nobody may be waiting yet.
   ended.promise.catch(() => undefined)
@@ -33,9 +33,12 @@ export async function startProduce(job: Job, load: ProduceLoad, window: Window):
   const events = {
     answered(latencyMs: number, errorCode: number) {
       if (errorCode === 0) {
-        window.answered(latencyMs, ring.batchBytes, ring.recordsPerFrame)
-        bytesLeft -= ring.batchBytes
-      } else window.refused(errorCode)
+        window.answered(latencyMs, batch.bytes.length, batch.records)
+        bytesLeft -= batch.bytes.length
+        return
+      }
+      window.refused(errorCode)
+      checkLeader(errorCode)
     },
     turn(connection: ProduceConnection, answers: number) {
       if (bytesLeft <= 0) {
@@ -51,14 +54,20 @@ export async function startProduce(job: Job, load: ProduceLoad, window: Window):
       drained.resolve()
     },
   }
-  for (let i = 0; i < load.connections; i++) {
-    const ringAt = Math.floor((i * ring.frames) / load.connections)
-    connections.push(await ProduceConnection.open(job, ring, load.topic, ringAt, events))
+  const rotation: ProduceConnection[][] = Array.from({ length: load.partitions }, () => [])
+  for (const { address, partitions } of leadersOf(job, [...rotation.keys()])) {
+    const ring = frameRing(load.topic, partitions, batch)
+    for (let i = 0; i < load.connections; i++) {
+      const ringAt = Math.floor((i * ring.frames) / load.connections)
+      const connection = await ProduceConnection.open(address, ring, load.topic, ringAt, events)
+      connections.push(connection)
+      for (const partition of partitions) rotation[partition]!.push(connection)
+    }
   }
   let pacer: Pacer | undefined
   if (load.requestsPerSecond === undefined)
     for (const connection of connections) connection.send(load.inFlight, performance.now())
-  else pacer = new Pacer(connections, load.requestsPerSecond, ended.reject)
+  else pacer = new Pacer(rotation.flat(), load.requestsPerSecond, ended.reject)
   return {
     ended: ended.promise,
     async stop() {
@@ -75,7 +84,10 @@ export async function startProduce(job: Job, load: ProduceLoad, window: Window):
   }
 }
 
-/** Sends at a constant rate, connections in rotation, without waiting for answers. */
+/**
+ * Sends at a constant rate, connections in rotation, without waiting for answers. A connection is listed once for each
+ * partition its broker leads, so that all partitions get the same.
+ */
 class Pacer {
   readonly #connections: readonly ProduceConnection[]
   readonly #requestsPerMs: number

@@ -13,7 +13,8 @@ export interface JobResult {
 
 /** Runs the loads of a job side by side: warm-up, measured window, drain. Rejects when the broker breaks a connection. */
 export async function runJob(job: Job): Promise<JobResult> {
-  const windows = { produce: new Window(job.pid), fetch: new Window(job.pid) }
+  const window = () => new Window(job.pids, job.storePids)
+  const windows = { produce: window(), fetch: window() }
   const open = () => {
     windows.produce.open()
     windows.fetch.open()

@@ -1,5 +1,5 @@
 import { Histogram } from './histogram.ts'
-import { cpuSecondsOf, machineCpuSeconds } from './process-stats.ts'
+import { cpuSecondsOfAll, machineCpuSeconds } from './process-stats.ts'
 
 /** What one measured window showed. Bytes are those of record batches, latencies microseconds. */
 export interface LoadResult {
@@ -11,8 +11,10 @@ export interface LoadResult {
   /** Kafka error code -> how often. */
   errorCodes: Record<string, number>
   latencyUs: { p50: number; p99: number; p999: number; max: number }
-  /** CPU seconds of the server process within the window; absent without a pid. */
+  /** CPU seconds of the server processes within the window; absent without a pid. */
   serverCpuSeconds?: number
+  /** The same of the metadata store's processes. */
+  storeCpuSeconds?: number
   /** Share of one core the generator used: near 1 means that it, not the server, was the limit. */
   generatorCores: number
   /** Cores of the whole machine that were busy or taken by the host. */
@@ -23,7 +25,8 @@ export interface LoadResult {
 
 /** Counts what is answered between `open` and `close`, and the CPU both processes used meanwhile. */
 export class Window {
-  readonly #pid: number | undefined
+  readonly #server: CpuMeter
+  readonly #store: CpuMeter
   readonly #latencies = new Histogram()
   readonly #errorCodes = new Map<number, number>()
   #opened = false
@@ -32,21 +35,21 @@ export class Window {
   #bytes = 0
   #records = 0
   #requests = 0
-  #serverCpuBefore: number | undefined
-  #serverCpuSeconds: number | undefined
   #generatorCpu = process.cpuUsage()
   #generatorCores = 0
   #machineCpuBefore = 0
   #machineCores = 0
   recordsAcknowledged = 0
 
-  constructor(pid: number | undefined) {
-    this.#pid = pid
+  constructor(pids: readonly number[] = [], storePids: readonly number[] = []) {
+    this.#server = new CpuMeter(pids)
+    this.#store = new CpuMeter(storePids)
   }
 
   open(): void {
     this.#opened = true
-    this.#serverCpuBefore = cpuSecondsOf(this.#pid)
+    this.#server.open()
+    this.#store.open()
     this.#machineCpuBefore = machineCpuSeconds()
     this.#generatorCpu = process.cpuUsage()
     this.#openedAtMs = performance.now()
@@ -59,9 +62,8 @@ export class Window {
     const used = process.cpuUsage(this.#generatorCpu)
     this.#generatorCores = (used.user + used.system) / 1e6 / this.#seconds
     this.#machineCores = (machineCpuSeconds() - this.#machineCpuBefore) / this.#seconds
-    const after = cpuSecondsOf(this.#pid)
-    if (after !== undefined && this.#serverCpuBefore !== undefined)
-      this.#serverCpuSeconds = after - this.#serverCpuBefore
+    this.#server.close()
+    this.#store.close()
   }
 
   /** One request was answered with data stored or delivered. */
@@ -94,10 +96,32 @@ export class Window {
         p999: latencies.quantile(0.999),
         max: latencies.max,
       },
-      ...(this.#serverCpuSeconds === undefined ? {} : { serverCpuSeconds: this.#serverCpuSeconds }),
+      ...(this.#server.seconds === undefined ? {} : { serverCpuSeconds: this.#server.seconds }),
+      ...(this.#store.seconds === undefined ? {} : { storeCpuSeconds: this.#store.seconds }),
       generatorCores: this.#generatorCores,
       machineCores: this.#machineCores,
       recordsAcknowledged: this.recordsAcknowledged,
     }
+  }
+}
+
+/** The CPU time some processes use between `open` and `close`. */
+class CpuMeter {
+  readonly #pids: readonly number[]
+  #before: number | undefined
+  /** Undefined without processes, or when one of them could not be read. */
+  seconds: number | undefined
+
+  constructor(pids: readonly number[]) {
+    this.#pids = pids
+  }
+
+  open(): void {
+    this.#before = cpuSecondsOfAll(this.#pids)
+  }
+
+  close(): void {
+    const after = cpuSecondsOfAll(this.#pids)
+    if (after !== undefined && this.#before !== undefined) this.seconds = after - this.#before
   }
 }

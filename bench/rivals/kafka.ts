@@ -1,11 +1,11 @@
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, startServer } from '../harness/process.ts'
+import { freePorts, startServer } from '../harness/process.ts'
 import type { ServerProcess } from '../harness/process.ts'
+import { runToEnd } from '../harness/run-to-end.ts'
 
 const POM = fileURLToPath(new URL('./pom.xml', import.meta.url))
 const COPY_GOAL = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
@@ -44,30 +44,47 @@ function jarDirectory(): string {
 
 /** Downloads the published jars from Maven Central once, into a cache outside the checkout. Needs `java` and `mvn`. */
 export async function install(): Promise<void> {
-  await run('java', ['-version'], 'Apache Kafka needs Java 17 or newer')
+  await runToEnd('java', ['-version'], 'Apache Kafka needs Java 17 or newer')
   const directory = jarDirectory()
   if (existsSync(directory) && readdirSync(directory).some((name) => name.startsWith('kafka-server-'))) return
   mkdirSync(directory, { recursive: true })
-  await run(
+  await runToEnd(
     'mvn',
     ['-q', '-B', '-f', POM, COPY_GOAL, `-DoutputDirectory=${directory}`, '-DincludeScope=runtime'],
     'the jars of Apache Kafka are fetched with Maven',
   )
 }
 
-/** Formats `dataDirectory` if it is new and runs one KRaft node (controller and broker) on loopback. */
-export async function start(options: { dataDirectory: string; port: number }): Promise<ServerProcess> {
+/** Which node of a cluster, and what all nodes must agree on. */
+export interface KafkaMember {
+  /** From 1. */
+  readonly id: number
+  readonly clusterId: string
+  /** Of every node, node 1 first. */
+  readonly controllerPorts: readonly number[]
+}
+
+/**
+ * Formats `dataDirectory` if it is new and runs a KRaft node (controller and broker) on loopback, alone or as a member. A
+ * member answers only once enough others run, so all have to be started at once.
+ */
+export async function start(options: {
+  dataDirectory: string
+  port: number
+  member?: KafkaMember
+}): Promise<ServerProcess> {
   const { dataDirectory, port } = options
+  const member = options.member ?? { id: 1, clusterId: newClusterId(), controllerPorts: [await freePortBut(port)] }
   const configuration = join(dataDirectory, 'server.properties')
   const isNew = !existsSync(configuration)
   mkdirSync(dataDirectory, { recursive: true })
-  writeFileSync(configuration, properties(dataDirectory, port, await freePort()))
+  writeFileSync(configuration, properties(dataDirectory, port, member))
   const logging = join(dataDirectory, 'log4j2.properties')
   writeFileSync(logging, LOG_CONFIGURATION)
   const java = [`-Dlog4j2.configurationFile=${logging}`, '-cp', join(jarDirectory(), '*')]
   if (isNew) {
-    const format = ['kafka.tools.StorageTool', 'format', '--config', configuration, '--cluster-id', clusterId()]
-    await run('java', [...java, ...format], 'Kafka formats its storage')
+    const format = ['kafka.tools.StorageTool', 'format', '--config', configuration, '--cluster-id', member.clusterId]
+    await runToEnd('java', [...java, ...format], 'Kafka formats its storage')
   }
   return startServer({
     name: `Apache Kafka ${kafkaVersion()}`,
@@ -78,20 +95,30 @@ export async function start(options: { dataDirectory: string; port: number }): P
   })
 }
 
-/** Defaults throughout, except what a single node needs, no waiting for group members, and prompt deletion of dropped topics. */
-function properties(dataDirectory: string, port: number, controllerPort: number): string {
+/** The port of the broker is not in use yet, so that it may come again. */
+async function freePortBut(taken: number): Promise<number> {
+  const ports = await freePorts(2)
+  return ports.find((port) => port !== taken)!
+}
+
+/**
+ * Defaults throughout (also `min.insync.replicas` = 1), except what a single node needs, no waiting for group members, and
+ * prompt deletion of dropped topics.
+ */
+function properties(dataDirectory: string, port: number, { id, controllerPorts }: KafkaMember): string {
+  const replicas = Math.min(3, controllerPorts.length)
   const settings = {
     'process.roles': 'broker,controller',
-    'node.id': 1,
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'node.id': id,
+    'controller.quorum.voters': controllerPorts.map((voter, i) => `${i + 1}@127.0.0.1:${voter}`).join(','),
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPorts[id - 1]}`,
     'log.dirs': join(dataDirectory, 'logs'),
     'auto.create.topics.enable': true,
-    'offsets.topic.replication.factor': 1,
-    'transaction.state.log.replication.factor': 1,
+    'offsets.topic.replication.factor': replicas,
+    'transaction.state.log.replication.factor': replicas,
     'transaction.state.log.min.isr': 1,
-    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.replication.factor': replicas,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
     'log.segment.delete.delay.ms': 1000,
@@ -102,23 +129,7 @@ function properties(dataDirectory: string, port: number, controllerPort: number)
 }
 
 /** Kafka's form of a UUID: 22 characters of URL-safe base64, which must not begin with a dash. */
-function clusterId(): string {
+export function newClusterId(): string {
   const id = randomBytes(16).toString('base64url')
   return id.startsWith('-') ? `0${id.slice(1)}` : id
-}
-
-/** Runs a program to its end; rejects with why it was needed and the end of what it said. */
-function run(program: string, args: readonly string[], why: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let said = ''
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
-    const listen = (chunk: Buffer) => (said = (said + chunk.toString()).slice(-2000))
-    child.stdout.on('data', listen)
-    child.stderr.on('data', listen)
-    child.once('error', (error) => reject(new Error(`cannot run ${program} (${error.message}); ${why}`)))
-    child.once('close', (code) => {
-      if (code === 0) resolve()
-      else reject(new Error(`${program} failed with ${code}; ${why}\n${said}`))
-    })
-  })
 }

@@ -1,6 +1,10 @@
+import { backlogWorkloads } from './backlog.ts'
 import { coldWorkloads, consumeWorkloads } from './consume.ts'
-import { cpuWorkload, idleWorkloads, partitionWorkloads } from './cost.ts'
+import { cpuWorkloads, idleWorkloads, partitionWorkloads } from './cost.ts'
+import { libraryWorkloads } from './library.ts'
 import { latencyWorkload, produceWorkloads, requestWorkloads } from './produce.ts'
+import { queueWorkloads } from './queue.ts'
+import { trafficWorkloads } from './traffic.ts'
 import type { Workload } from './workload.ts'
 
 /** Every workload, in the order they run: those that leave a broker restarted or busy with clearing up come last. */
@@ -9,9 +13,13 @@ export const workloads: readonly Workload[] = [
   ...consumeWorkloads,
   ...requestWorkloads,
   latencyWorkload,
-  cpuWorkload,
+  ...cpuWorkloads,
+  ...trafficWorkloads,
+  ...queueWorkloads,
+  ...libraryWorkloads,
   ...idleWorkloads,
   ...partitionWorkloads,
+  ...backlogWorkloads,
   ...coldWorkloads,
 ]
 

@@ -33,10 +33,10 @@ function consume(temperature: Temperature, size: keyof typeof BATCHES, partition
     async prepare(bench, subject) {
       const topic = topicName(name)
       const warmTopic = `${topic}-warm`
-      await createTopic(subject.address, topic, partitions)
+      await createTopic(subject.address, topic, partitions, subject.replicas)
       await fill(bench, subject, topic, partitions, size, temperature === 'tail' ? TAIL_BYTES : bench.coldBytes)
       if (temperature === 'cold') {
-        await createTopic(subject.address, warmTopic, partitions)
+        await createTopic(subject.address, warmTopic, partitions, subject.replicas)
         await fill(bench, subject, warmTopic, partitions, size, TAIL_BYTES)
       }
       settleDisk(bench)

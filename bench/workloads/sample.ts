@@ -1,7 +1,9 @@
-import { offsetsOf } from '../harness/admin.ts'
+import { offsetsOf, waitForTopic } from '../harness/admin.ts'
 import { settle } from '../harness/page-cache.ts'
+import { topicMetadata } from '../harness/topic-metadata.ts'
 import type { Subject } from '../harness/subject.ts'
 import type { Job } from '../load/job.ts'
+import { UnsettledCluster } from '../load/leaders.ts'
 import { memoryOf, resetPeak } from '../load/process-stats.ts'
 import type { JobResult } from '../load/run.ts'
 import type { LoadResult } from '../load/window.ts'
@@ -9,18 +11,43 @@ import type { Bench, Sample } from './workload.ts'
 
 const MB = 1e6
 
-/** Runs one job against a broker, with the usual times unless the job names others. */
-export async function runLoad(
-  bench: Bench,
-  subject: Subject,
-  job: Pick<Job, 'produce' | 'fetch'> & Partial<Pick<Job, 'warmupMs' | 'measureMs'>>,
-): Promise<JobResult> {
-  const { host, port } = subject.address
+const ATTEMPTS_MAX = 3
+
+type Loads = Pick<Job, 'produce' | 'fetch'> & Partial<Pick<Job, 'warmupMs' | 'measureMs'>>
+
+/**
+ * Runs one job against a broker, with the usual times unless the job names others. When leaders or in-sync replicas change
+ * meanwhile, it says so, waits until all replicas are in sync, and runs it again, three times at most.
+ */
+export async function runLoad(bench: Bench, subject: Subject, job: Loads): Promise<JobResult> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runOnce(bench, subject, job)
+    } catch (error) {
+      if (!(error instanceof UnsettledCluster) || attempt === ATTEMPTS_MAX) throw error
+      bench.say(`  ${subject.name}: a window thrown away: ${error.message}`)
+      const { topic, partitions } = partitionsOf(job)
+      await waitForTopic(subject.address, topic, partitions)
+    }
+  }
+}
+
+function partitionsOf({ produce, fetch }: Loads): { topic: string; partitions: number } {
+  if (produce !== undefined) return produce
+  return { topic: fetch!.topic, partitions: 1 + Math.max(...fetch!.ranges.map(({ partition }) => partition)) }
+}
+
+async function runOnce(bench: Bench, subject: Subject, job: Loads): Promise<JobResult> {
   const times = { warmupMs: bench.warmupMs, measureMs: bench.measureMs }
-  const pid = subject.pid === undefined ? {} : { pid: subject.pid }
-  if (subject.pid !== undefined) resetPeak(subject.pid)
+  const { pids, storePids } = subject
+  for (const pid of pids) resetPeak(pid)
   const before = job.produce && subject.keepsRecords ? await storedRecords(subject, job.produce) : 0
-  const result = await bench.generator.run({ host, port, ...pid, ...times, ...job })
+  const { topic } = partitionsOf(job)
+  const { brokers, leaders } = await topicMetadata(subject.address, topic)
+  const result = await bench.generator.run({ brokers, leaders, pids, storePids, ...times, ...job })
+  const { replicasOutOfSync } = await topicMetadata(subject.address, topic)
+  // With fewer replicas in sync an acknowledgement is cheaper than what is to be measured.
+  if (replicasOutOfSync > 0) throw new UnsettledCluster(`${replicasOutOfSync} replicas fell out of sync`)
   if (job.produce && result.produce && subject.keepsRecords) {
     const stored = (await storedRecords(subject, job.produce)) - before
     const acknowledged = result.produce.recordsAcknowledged
@@ -35,7 +62,8 @@ export function settleDisk(bench: Bench): void {
   if (!bench.hasty) settle(bench.directory)
 }
 
-async function storedRecords(subject: Subject, load: { topic: string; partitions: number }): Promise<number> {
+/** Records in the log, by its end offsets. */
+export async function storedRecords(subject: Subject, load: { topic: string; partitions: number }): Promise<number> {
   const offsets = await offsetsOf(subject.address, load.topic, load.partitions)
   return offsets.reduce((sum, { end }) => sum + end, 0)
 }
@@ -44,9 +72,11 @@ async function storedRecords(subject: Subject, load: { topic: string; partitions
 export function sampleOf(load: LoadResult, subject: Subject): Sample {
   if (load.requests === 0)
     throw new Error(`nothing was answered in the window (error codes: ${JSON.stringify(load.errorCodes)})`)
-  const peakBytes = subject.pid === undefined ? undefined : memoryOf(subject.pid)?.peakBytes
+  const peaks = subject.pids.flatMap((pid) => memoryOf(pid)?.peakBytes ?? [])
   const cpu = load.serverCpuSeconds
-  const other = cpu === undefined ? undefined : load.machineCores - cpu / load.seconds - load.generatorCores
+  const storeCpu = load.storeCpuSeconds ?? 0
+  const other =
+    cpu === undefined ? undefined : load.machineCores - (cpu + storeCpu) / load.seconds - load.generatorCores
   return {
     mbPerSecond: load.bytes / load.seconds / MB,
     recordsPerSecond: load.records / load.seconds,
@@ -55,9 +85,10 @@ export function sampleOf(load: LoadResult, subject: Subject): Sample {
     p99Us: load.latencyUs.p99,
     p999Us: load.latencyUs.p999,
     ...(cpu === undefined ? {} : { cpuSecondsPerGb: cpu / (load.bytes / 1e9), serverCores: cpu / load.seconds }),
+    ...(load.storeCpuSeconds === undefined ? {} : { storeCores: storeCpu / load.seconds }),
     generatorCores: load.generatorCores,
     ...(other === undefined ? {} : { otherCores: Math.max(0, other) }),
-    ...(peakBytes === undefined ? {} : { peakMb: peakBytes / MB }),
+    ...(peaks.length === 0 ? {} : { peakMb: peaks.reduce((sum, peak) => sum + peak, 0) / MB }),
     errors: load.errors,
   }
 }

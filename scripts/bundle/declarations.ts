@@ -5,8 +5,8 @@ import { root, runCommand } from '../run-command.ts'
 const emitTimeLimitSeconds = 120
 
 /**
- * Emits JavaScript and declarations of `@polylog/wire` and `@polylog/client` into their dist/ folders, file by file, and
- * the declarations of `polylog` into packages/broker/dist/types/.
+ * Emits JavaScript and declarations of `@polylog/wire` into its dist/ folder, file by file, and the declarations of `polylog`
+ * and `@polylog/client` into dist/types/ of their packages.
  *
  * @throws Error with the compiler's output if it fails
  */
@@ -16,12 +16,12 @@ export async function emitLibraries(): Promise<void> {
   const tsc = ['node_modules/.bin/tsc', '-p', 'scripts/bundle/tsconfig.json', '--outDir', emitted]
   const { code, output } = await runCommand(tsc, emitTimeLimitSeconds)
   if (code !== 0) throw new Error(`tsc failed\n${output}`)
-  for (const name of ['wire', 'client']) {
-    const dist = join(root, 'packages', name, 'dist')
-    rmSync(dist, { recursive: true, force: true })
-    cpSync(join(emitted, name, 'src'), dist, { recursive: true })
+  const wire = join(root, 'packages/wire/dist')
+  rmSync(wire, { recursive: true, force: true })
+  cpSync(join(emitted, 'wire/src'), wire, { recursive: true })
+  for (const name of ['broker', 'client']) {
+    copyDeclarations(emitted, join(emitted, name, 'src/mod.d.ts'), join(root, 'packages', name, 'dist/types'))
   }
-  copyDeclarations(emitted, join(root, 'packages/broker/dist/types'))
   rmSync(emitted, { recursive: true })
 }
 
@@ -29,8 +29,8 @@ export async function emitLibraries(): Promise<void> {
  * Copies the declarations that the public ones lead to, and no others. `@polylog/…` becomes a relative path on the way,
  * because the published package stands alone.
  */
-function copyDeclarations(from: string, to: string): void {
-  const queue = [join(from, 'broker/src/mod.d.ts')]
+function copyDeclarations(from: string, entry: string, to: string): void {
+  const queue = [entry]
   const seen = new Set(queue)
   for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
     const folder = dirname(file)

@@ -1,14 +1,16 @@
-import { isBuiltin } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import type { Plugin } from 'esbuild'
 
 /** Gives the bundle the `require` that the modules below call. */
 export const requireBanner =
   "import{createRequire as polylogRequire}from'node:module';const require=polylogRequire(import.meta.url);"
 
+const require = createRequire(import.meta.url)
+
 /**
- * Loads Node's modules and installed packages when the first module of ours that imports them runs. Without this,
- * esbuild moves every `import` of them to the head of the file, and each start pays for what only one command needs
- * (`yaml` alone is 40 ms). `import()` is left as it is.
+ * Loads Node's modules and installed packages when one of their exports is first touched. Without this, esbuild moves every
+ * `import` of them to the head of the file, and each start pays for what only one command, or only the first large batch,
+ * needs (`yaml` alone is 40 ms, `node:crypto` 15). `import()` is left as it is.
  */
 export function lazyImports(packages: readonly string[]): Plugin {
   const isOutside = (path: string): boolean => isBuiltin(path) || packages.includes(path)
@@ -21,10 +23,15 @@ export function lazyImports(packages: readonly string[]): Plugin {
           ? { path, external: true }
           : { path, namespace: 'lazy' }
       })
-      // A CommonJS module is evaluated at its first use, which an ES module of an `import` statement is not.
-      bundler.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({
-        contents: `module.exports = require(${JSON.stringify(path)})`,
-      }))
+      bundler.onLoad({ filter: /.*/, namespace: 'lazy' }, ({ path }) => ({ contents: touchedModule(path) }))
     },
   }
+}
+
+/** A CommonJS module with a getter for each export: esbuild turns each use of an import into such an access. */
+function touchedModule(path: string): string {
+  const exported = require(path) as object
+  const names = Object.keys(exported).filter((name) => name !== 'default' && name !== '__esModule')
+  const getters = names.map((name) => `get ${JSON.stringify(name)}(){return load()[${JSON.stringify(name)}]}`)
+  return `let loaded;const load=()=>loaded??=require(${JSON.stringify(path)});module.exports={${getters.join()}}`
 }

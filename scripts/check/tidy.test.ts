@@ -11,6 +11,7 @@ test('each banned text is found, with file and line', () => {
     '// @ts-' + 'ignore',
     'test.' + "only('x', () => {})",
     'mock.' + "module('node:fs')",
+    'beforeEach(() => undefined)',
     "import { a } from './a'",
     "export * from '../schema/schema.js'",
   ]

@@ -20,6 +20,7 @@ const bannedText: readonly (readonly [RegExp, string])[] = [
   [/^\s*export\s+\{[^}]*\btype\s+\w.*\bfrom\b/, 'a type export stands on its own line: `export type { … } from`'],
   [/@ts-(ignore|nocheck)\b/, 'use @ts-expect-error with a reason, or fix the type'],
   [/\b(describe|it|test|suite)\.only\(/, 'a focused test hides all the others'],
+  [/^(before|after)(Each)?\(/, 'a hook outside of `describe` runs for the tests of all files that share the process'],
   [/\bmock\.module\(/, 'fakes that pass the contract suite, not mocked modules'],
   [/^\s*(?:import|export|\}).*\bfrom '\.{1,2}\/[^']*(?<!\.(ts|mjs|json))'/, 'relative imports carry the .ts extension'],
 ]

@@ -8,6 +8,8 @@ export interface Suite {
   readonly timeLimitSeconds: number
   /** Whether each file gets a process of its own, one after the other. Otherwise all files share one. */
   readonly isolated: boolean
+  /** Real brokers, sockets and time-outs: a machine that stands still for seconds can make them fail. */
+  readonly inRealTime: boolean
 }
 
 /**
@@ -18,29 +20,38 @@ const slowTimeLimitsSeconds: Readonly<Record<string, number>> = {
   package: 240,
   'bit-flips': 180,
   'crash-states': 300,
+  cluster: 420,
+  requirements: 420,
   system: 300,
-  'system/clients': 600,
+  'system/clients': 900,
 }
 const slowTimeLimitSeconds = 420
-const unitTimeLimitSeconds = 180
+/** They take a minute where nothing else runs, and several where something does. */
+const unitTimeLimitSeconds = 480
 
 /** Folders of test/ whose tests take a few seconds at most and share the process of the unit tests. */
 const fastFolders = ['contract', 'docs', 'world']
 
+/** Tests beside the code that let several brokers live in one process, with leases and time-outs in real time. */
+const clustersInProcess = ['packages/broker/src/*cluster*.test.ts']
+
 /** The suites of `npm test`: the fast ones, which run side by side, then the slow ones, which run one after the other. */
 export function findSuites(): { fast: Suite[]; slow: Suite[] } {
-  const broker = ['packages/broker/src/**/*.test.ts']
+  const clusters = testFiles(clustersInProcess)
+  const broker = testFiles(['packages/broker/src/**/*.test.ts']).filter((file) => !clusters.includes(file))
   const rest = [
     'packages/{wire,client,console}/src/**/*.test.ts',
     'scripts/**/*.test.ts',
     'bench/**/*.test.ts',
     ...fastFolders.map((folder) => `test/${folder}/**/*.test.ts`),
   ]
+  const together = { isolated: false, inRealTime: false }
   const fast = [
-    { name: 'unit/broker', files: testFiles(broker), timeLimitSeconds: unitTimeLimitSeconds, isolated: false },
-    { name: 'unit/rest', files: testFiles(rest), timeLimitSeconds: unitTimeLimitSeconds, isolated: false },
+    { name: 'unit/broker', files: broker, timeLimitSeconds: unitTimeLimitSeconds, ...together },
+    { name: 'unit/rest', files: testFiles(rest), timeLimitSeconds: unitTimeLimitSeconds, ...together },
   ]
-  return { fast, slow: slowSuites() }
+  const inProcess = { name: 'clusters', files: clusters, timeLimitSeconds: unitTimeLimitSeconds }
+  return { fast, slow: [{ ...inProcess, isolated: false, inRealTime: true }, ...slowSuites()] }
 }
 
 /** One suite per folder: test/system and test/system/clients are two, what lies deeper belongs to the second. */
@@ -55,6 +66,7 @@ function slowSuites(): Suite[] {
       files: suiteFiles,
       timeLimitSeconds: slowTimeLimitsSeconds[name] ?? slowTimeLimitSeconds,
       isolated: true,
+      inRealTime: true,
     }))
 }
 

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
 import { before, describe, it } from 'node:test'
+import {
+  decodeFileHeader,
+  entryHeaderBytes,
+  fileHeaderBytes,
+  readEntryHeader,
+} from '../../packages/broker/src/journal/format.ts'
 import { LogStore } from '../../packages/broker/src/log/store.ts'
 import { buildBatch } from '../../packages/broker/src/record/build.ts'
 import type { Golden, Moment } from './golden.ts'
@@ -31,7 +37,7 @@ describe('a file that ends too early, or too late', () => {
 
   it('is not taken for a torn tail: the journal cut at every byte of its last three batches', async () => {
     const path = lastJournal(golden.killed)
-    const end = lastNonZero(golden.killed.files.get(path)!) + 1
+    const end = entriesEnd(golden.killed.files.get(path)!)
     const outcomes = await tryCuts(golden.killed, path, Math.min(end, 3 * 2000), end)
     assert.deepEqual(outcomes, { same: 0, detected: Math.min(end, 3 * 2000), torn: 0 })
   })
@@ -97,15 +103,23 @@ function lastBytes(moment: Moment, name: string): number {
   return last.reduce((sum, batch) => sum + batch.bytes.length, 0) - 1
 }
 
-/** The journal file that was written last: later ones are spares, all zeroes. */
+/** The journal file that was written last: later ones are spares. */
 function lastJournal({ files }: Moment): string {
-  const used = [...files].filter(([path, bytes]) => path.endsWith('.journal') && lastNonZero(bytes) >= 0)
-  return used
+  const begun = [...files].filter(([path, bytes]) => {
+    return path.endsWith('.journal') && (decodeFileHeader(Buffer.from(bytes))?.firstSequence ?? 0) > 0
+  })
+  return begun
     .map(([path]) => path)
     .toSorted()
     .at(-1)!
 }
 
-function lastNonZero(bytes: Uint8Array): number {
-  return bytes.findLastIndex((byte) => byte !== 0)
+/** End of the entries of a journal file; behind it are zeroes, or what is left of its former life. */
+function entriesEnd(bytes: Uint8Array): number {
+  const file = Buffer.from(bytes)
+  let at = fileHeaderBytes
+  for (let entry = readEntryHeader(file, at); entry.kind !== 0; entry = readEntryHeader(file, at)) {
+    at += entryHeaderBytes + entry.payloadBytes
+  }
+  return at
 }

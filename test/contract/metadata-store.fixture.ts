@@ -85,6 +85,11 @@ export class Outcomes {
     return this.#until(() => this.all.some((outcome) => outcome.kind === 'changes' && outcome.revision >= revision))
   }
 
+  /** Waits for the outcome after which nothing comes. */
+  ended(): Promise<void> {
+    return this.#until(() => this.all.some(({ kind }) => kind !== 'changes'))
+  }
+
   async first(): Promise<WatchOutcome> {
     await this.#until(() => this.all.length > 0)
     return this.all[0]!

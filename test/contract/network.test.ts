@@ -3,6 +3,7 @@ import { SimulatedWorld } from '../../packages/broker/src/host/simulated/simulat
 import { describeNetworkContract } from './network.contract.ts'
 import { PlainNetwork } from './plain-network.ts'
 import { realStage, simulatedStage } from './stage.ts'
+import { TlsNetwork } from './tls-network.ts'
 
 describeNetworkContract('node', () => {
   const network = new NodeNetwork()
@@ -13,6 +14,16 @@ describeNetworkContract('node, without access to handles', () => {
   const network = new PlainNetwork()
   return { ...realStage, server: network, serverHost: '127.0.0.1', client: network }
 })
+
+for (const [clientAuthentication, version] of [
+  ['none', '1.2'],
+  ['required', '1.3'],
+] as const) {
+  const network = new TlsNetwork(clientAuthentication, version)
+  describeNetworkContract(`node, TLS from ${version} on, certificates of clients: ${clientAuthentication}`, () => {
+    return { ...realStage, server: network, serverHost: '127.0.0.1', client: network }
+  })
+}
 
 for (const seed of [1, 2, 3]) {
   describeNetworkContract(`simulated, seed ${seed}`, () => {

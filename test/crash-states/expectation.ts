@@ -21,8 +21,8 @@ export interface ExpectedLog {
   startOffsetAsked: number | undefined
   /** A cut that nobody was told the end of. */
   truncateOffsetAsked: number | undefined
-  /** After a cut the last batch of a producer may be forgotten, if more than five behind it were cut off. */
-  wasCut: boolean
+  /** A new start that nobody was told the end of. */
+  restartOffsetAsked: number | undefined
   /** A compaction may have been over it. */
   wasCompacted: boolean
 }
@@ -36,6 +36,8 @@ export type Deed =
   | { kind: 'start-moved'; id: number }
   | { kind: 'truncate-asked'; id: number; offset: number }
   | { kind: 'truncated'; id: number }
+  | { kind: 'restart-asked'; id: number; offset: number }
+  | { kind: 'restarted'; id: number }
   | { kind: 'compact-asked'; id: number }
   | { kind: 'delete-asked'; id: number }
   | { kind: 'deleted'; id: number }
@@ -74,7 +76,9 @@ export class Expectation {
     else if (deed.kind === 'acknowledge') acknowledge(log, deed.offset)
     else if (deed.kind === 'start-asked') log.startOffsetAsked = deed.offset
     else if (deed.kind === 'start-moved') moveStart(log, log.startOffsetAsked!)
-    else if (deed.kind === 'truncate-asked') askTruncate(log, deed.offset)
+    else if (deed.kind === 'truncate-asked') log.truncateOffsetAsked = deed.offset
+    else if (deed.kind === 'restart-asked') log.restartOffsetAsked = deed.offset
+    else if (deed.kind === 'restarted') restart(log, log.restartOffsetAsked!)
     else if (deed.kind === 'truncated') truncate(log, log.truncateOffsetAsked!)
     else if (deed.kind === 'compact-asked') log.wasCompacted = true
     else if (deed.kind === 'delete-asked') log.presence = 'may'
@@ -100,6 +104,7 @@ export class Expectation {
       log.presence = 'must'
       truncate(log, now.endOffset)
       moveStart(log, now.startOffset)
+      log.restartOffsetAsked = undefined
       // All that recovery gives is in synced segments, also of a log that promises nothing otherwise.
       log.acknowledgedOffset = now.endOffset
     }
@@ -116,7 +121,7 @@ function newLog(id: number, name: string): ExpectedLog {
     startOffset: 0,
     startOffsetAsked: undefined,
     truncateOffsetAsked: undefined,
-    wasCut: false,
+    restartOffsetAsked: undefined,
     wasCompacted: false,
   }
 }
@@ -126,19 +131,27 @@ function acknowledge(log: ExpectedLog, offset: number): void {
   log.acknowledgedOffset = offset
 }
 
+/** Where a log ends that is cut at `offset`: there may be a gap before it. */
+export function endBefore(log: ExpectedLog, offset: number): number {
+  const last = log.batches.findLast((batch) => batch.endOffset <= offset)
+  return Math.max(last?.endOffset ?? 0, log.startOffset)
+}
+
 function moveStart(log: ExpectedLog, offset: number): void {
   log.startOffset = offset
   log.startOffsetAsked = undefined
   log.batches = log.batches.filter((batch) => batch.endOffset > offset)
 }
 
-function askTruncate(log: ExpectedLog, offset: number): void {
-  log.truncateOffsetAsked = offset
-  log.wasCut = true
-}
-
 function truncate(log: ExpectedLog, offset: number): void {
   log.batches = log.batches.filter((batch) => batch.endOffset <= offset)
-  log.acknowledgedOffset = Math.min(log.acknowledgedOffset, offset)
+  log.acknowledgedOffset = Math.min(log.acknowledgedOffset, endBefore(log, offset))
   log.truncateOffsetAsked = undefined
+}
+
+function restart(log: ExpectedLog, offset: number): void {
+  log.batches = []
+  log.startOffset = offset
+  log.acknowledgedOffset = offset
+  log.restartOffsetAsked = undefined
 }

@@ -29,9 +29,10 @@ export function storeOptions(disk: Disk, clock: Clock, durable: (log: Log) => vo
     directory: '/data/store',
     directoryId,
     settingsOf,
-    journalFileBytes: 8192,
+    journalFileBytes: 4096,
     directBytesMin,
     tailMemoryBytesMax: 24_000,
+    poisonsMemory: true,
     openFilesMax: 8,
     durable,
   }

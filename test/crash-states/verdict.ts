@@ -4,6 +4,7 @@ import { baseOffsetOf, batchBytesOf, leaderEpochOf, producerIdOf } from '../../p
 import { BrokenPromise } from './broken-promise.ts'
 import { checkCompacted } from './compacted.ts'
 import type { Expectation, ExpectedLog, TakenBatch } from './expectation.ts'
+import { endBefore } from './expectation.ts'
 
 /**
  * Checks a recovered store against what its users know: every acknowledged record with the same bytes at the same
@@ -29,11 +30,17 @@ export async function checkStore(store: LogStore, expectation: Expectation): Pro
 async function checkLog(log: Log, expected: ExpectedLog): Promise<void> {
   const name = nameOf(expected)
   if (log.damage !== undefined) throw new BrokenPromise(`${name} is called damaged: ${log.damage}`)
-  const { startOffset, startOffsetAsked, truncateOffsetAsked } = expected
+  const { startOffset, startOffsetAsked, truncateOffsetAsked, restartOffsetAsked } = expected
+  if (log.startOffset === restartOffsetAsked && log.endOffset === restartOffsetAsked) {
+    if (log.epochs.latest >= 0 || log.producers.size > 0)
+      throw new BrokenPromise(`${name} is new and knows of the old one`)
+    return
+  }
   if (log.startOffset !== startOffset && log.startOffset !== startOffsetAsked) {
     throw new BrokenPromise(`${name} starts at ${log.startOffset}, not at ${startOffset}`)
   }
-  const least = Math.min(expected.acknowledgedOffset, truncateOffsetAsked ?? Infinity)
+  const cutEnd = truncateOffsetAsked === undefined ? Infinity : endBefore(expected, truncateOffsetAsked)
+  const least = Math.min(expected.acknowledgedOffset, cutEnd)
   if (log.endOffset < least) throw new BrokenPromise(`${name} ends at ${log.endOffset}, ${least} was acknowledged`)
   if (log.endOffset < log.startOffset) {
     throw new BrokenPromise(`${name} ends at ${log.endOffset} before its start ${log.startOffset}`)
@@ -45,7 +52,7 @@ async function checkLog(log: Log, expected: ExpectedLog): Promise<void> {
     throw new BrokenPromise(`${name} ends at ${log.endOffset}, in the middle of or behind what was appended`)
   }
   await (expected.wasCompacted ? checkCompacted(log, due, name) : checkBatches(log, due, name))
-  if (!expected.wasCut) checkProducers(log, due, expected.acknowledgedOffset, name)
+  checkProducers(log, due, expected, name)
 }
 
 async function checkBatches(log: Log, due: readonly TakenBatch[], name: string): Promise<void> {
@@ -73,9 +80,9 @@ async function checkBatches(log: Log, due: readonly TakenBatch[], name: string):
 
 /**
  * The last batch of each producer must be known as such, or a client's retry would be stored twice. Only one that was
- * acknowledged may be forgotten together with everything of its producer: five later ones may have been lost.
+ * acknowledged may be forgotten, if compaction has dropped it for a later one that was then lost.
  */
-function checkProducers(log: Log, due: readonly TakenBatch[], acknowledgedOffset: number, name: string): void {
+function checkProducers(log: Log, due: readonly TakenBatch[], expected: ExpectedLog, name: string): void {
   const last = new Map<number, TakenBatch>()
   for (const batch of due) {
     const producerId = producerIdOf(batch.bytes, 0)
@@ -83,7 +90,8 @@ function checkProducers(log: Log, due: readonly TakenBatch[], acknowledgedOffset
   }
   for (const [producerId, batch] of last) {
     const verdict = log.producers.judge(batch.bytes)
-    if (verdict.kind === 'next' && batch.endOffset <= acknowledgedOffset) continue
+    const isForgotten = verdict.kind === 'next' && expected.wasCompacted
+    if (isForgotten && batch.endOffset <= expected.acknowledgedOffset) continue
     if (verdict.kind === 'duplicate' && verdict.batch.baseOffset === batch.baseOffset) continue
     throw new BrokenPromise(`${name}: a retry of producer ${producerId} at ${batch.baseOffset} is "${verdict.kind}"`)
   }

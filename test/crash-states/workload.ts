@@ -6,7 +6,7 @@ import { SimulatedWorld } from '../../packages/broker/src/host/simulated/simulat
 import { Cleaner } from '../../packages/broker/src/log/cleaner.ts'
 import type { Log } from '../../packages/broker/src/log/log.ts'
 import { LogStore } from '../../packages/broker/src/log/store.ts'
-import { baseOffsetOf, lastOffsetOf } from '../../packages/broker/src/record/batch.ts'
+import { baseOffsetOf, lastOffsetDeltaOf, lastOffsetOf, stampBatch } from '../../packages/broker/src/record/batch.ts'
 import { silentLogger } from '../../packages/broker/src/telemetry/logger.ts'
 import type { Deed } from './expectation.ts'
 import { Expectation, reopenedLogs } from './expectation.ts'
@@ -27,6 +27,11 @@ const names = ['alpha-0', 'beta-0', 'beta-1', 'gamma-0', 'os-0', 'delta-0']
 
 function isCompacted(log: Log): boolean {
   return log.name === 'gamma-0' || log.name === 'delta-0'
+}
+
+/** These logs take batches with gaps between them, in runs. */
+function isFollower(log: Log): boolean {
+  return log.name === 'beta-0' || log.name === 'delta-0'
 }
 
 const cleanerSettings = {
@@ -93,9 +98,10 @@ class Workload {
     else if (draw < 0.78) await this.#wait(this.#random.between(0, 3))
     else if (draw < 0.81) this.#moveStart()
     else if (draw < 0.84) this.#truncate()
-    else if (draw < 0.88) this.#create()
-    else if (draw < 0.895) this.#delete()
-    else if (draw < 0.905) this.#track(this.#store.checkpoint())
+    else if (draw < 0.85) this.#restart()
+    else if (draw < 0.885) this.#create()
+    else if (draw < 0.9) this.#delete()
+    else if (draw < 0.91) this.#track(this.#store.checkpoint())
     else if (draw < 0.94) this.#compact()
     else if (draw < 0.955) this.#changeDurability()
     else if (draw < 0.965) await this.#diskFull()
@@ -148,22 +154,59 @@ class Workload {
     const held: DiskOperation[] = []
     this.#held = held
     try {
-      log.append(batch, large && this.#random.chance(0.5), epoch)
-      this.#noteAppend(log, batch)
+      if (isFollower(log)) {
+        this.#follow(log, batch, epoch)
+      } else {
+        log.append(batch, large && this.#random.chance(0.5), epoch)
+        this.#noteAppend(log, batch)
+      }
     } catch (error) {
-      if (!(error instanceof DiskError) || error.kind !== 'full' || log.endOffset !== endOffset) throw error
+      if (!(error instanceof DiskError) || error.kind !== 'full') throw error
+      if (log.endOffset !== endOffset && !isFollower(log)) throw error
     }
     this.#held = undefined
     for (const operation of held) this.#options.operation(operation)
   }
 
+  /** Takes a run of batches as a follower does, with gaps that the leader's compaction has left. */
+  #follow(log: Log, first: Buffer, epoch: number): void {
+    const batches = [first]
+    let { endOffset } = log
+    const isEmpty = log.segments.length === 0 && log.tail.unflushedBytes === 0
+    const count = 1 + this.#random.below(4)
+    for (let i = 0; i < count; i++) {
+      if (i > 0) batches.push(this.#batches.make(log, this.#random.between(1, 400)).batch)
+      const gap = this.#random.chance(0.4) ? this.#random.below(20) : 0
+      // The first batch of a log that begins anew may begin before the start.
+      const isEarly =
+        isEmpty && i === 0 && endOffset > 0 && this.#random.chance(0.3) && lastOffsetDeltaOf(batches[i]!, 0) > 0
+      stampBatch(batches[i]!, 0, isEarly ? endOffset - 1 : endOffset + gap, epoch)
+      endOffset = lastOffsetOf(batches[i]!, 0) + 1
+      this.#batches.taken(log.id, batches[i]!)
+    }
+    let failure: unknown
+    try {
+      const fault = log.appendRun(Buffer.concat(batches), this.#random.chance(0.5))
+      if (fault) throw new Error(`a good run is refused: ${fault.detail}`)
+    } catch (error) {
+      failure = error
+      this.#batches.forget(log.id)
+    }
+    for (const batch of batches) if (lastOffsetOf(batch, 0) < log.endOffset) this.#noteTaken(log, batch)
+    if (failure !== undefined) throw failure
+  }
+
   #noteAppend(log: Log, batch: Uint8Array): void {
+    this.#batches.taken(log.id, batch)
+    this.#noteTaken(log, batch)
+  }
+
+  #noteTaken(log: Log, batch: Uint8Array): void {
     const taken = {
       baseOffset: baseOffsetOf(batch, 0),
       endOffset: lastOffsetOf(batch, 0) + 1,
       bytes: Uint8Array.from(batch),
     }
-    this.#batches.taken(log.id, batch)
     this.#note({ kind: 'append', id: log.id, batch: taken })
   }
 
@@ -189,6 +232,18 @@ class Workload {
     this.#during(log, this.#store.truncate(log, batch.baseOffset), { kind: 'truncated', id: log.id })
   }
 
+  #restart(): void {
+    const log = this.#pick()
+    if (!log || isCompacted(log)) return
+    const bases = this.#expectation.logs.get(log.id)!.batches.map((batch) => batch.baseOffset)
+    const offset = this.#random.chance(0.5)
+      ? log.endOffset + this.#random.below(50)
+      : (bases[this.#random.below(bases.length)] ?? log.startOffset)
+    this.#note({ kind: 'restart-asked', id: log.id, offset })
+    this.#batches.forget(log.id)
+    this.#during(log, this.#store.restart(log, offset), { kind: 'restarted', id: log.id })
+  }
+
   #compact(): void {
     if (this.#compacting) return
     for (const log of this.#store.logs()) if (isCompacted(log)) this.#note({ kind: 'compact-asked', id: log.id })
@@ -211,7 +266,9 @@ class Workload {
     if (!log) return
     this.#note({ kind: 'delete-asked', id: log.id })
     this.#batches.forget(log.id)
-    this.#during(log, this.#store.delete(log), { kind: 'deleted', id: log.id })
+    const isAside = this.#random.chance(0.3)
+    const change = isAside ? this.#store.setAside(log, 'a test wants it') : this.#store.delete(log)
+    this.#during(log, change, { kind: 'deleted', id: log.id })
   }
 
   #changeDurability(): void {
@@ -243,6 +300,8 @@ class Workload {
   }
 
   async #kill(): Promise<void> {
+    // What a call has begun that needs nothing of the disk yet is no moment of its own.
+    await new Promise((resolve) => setImmediate(resolve))
     this.#life++
     this.#node.killProcess()
     this.#batches.restart()

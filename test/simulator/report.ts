@@ -1,4 +1,6 @@
 import type { RunResult } from './run.ts'
+import type { Plan } from './world/plan.ts'
+import { describePlan } from './world/plan.ts'
 
 const findingsShownMax = 5
 
@@ -18,6 +20,13 @@ export function describeResult(result: RunResult, tookMs: number): string {
     lines.push(`  ${kind}: ${list.length}`)
     for (const { where, detail } of list.slice(0, findingsShownMax)) lines.push(`    ${where}: ${detail}`)
   }
-  if (findings.length > 0) lines.push(`  replay: npm run simulate -- ${plan.seed}`)
+  if (findings.length > 0) {
+    lines.push(`  replay: npm run simulate -- ${plan.seed} --brokers ${plan.brokerCount}; make it smaller: --shrink`)
+  }
   return lines.join('\n')
+}
+
+/** The smallest plan found that goes wrong in the same way, and how to run it. */
+export function describeSmallest(plan: Plan): string {
+  return `  smallest: ${describePlan(plan)}\n  replay: npm run simulate -- --plan '${JSON.stringify(plan)}'`
 }

@@ -2,7 +2,7 @@ import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { Cluster, Fetcher, Producer } from '@polylog/client'
+import { Cluster, Fetcher, RecordProducer } from '@polylog/client/admin'
 import { startBroker } from '../../packages/broker/src/mod.ts'
 import type { Broker } from '../../packages/broker/src/mod.ts'
 import { temporaryDirectory } from './broker-process.ts'
@@ -14,7 +14,7 @@ const addressOf = ({ kafka }: Broker): string => `${kafka.host}:${kafka.port}`
 
 async function produce(broker: Broker, value: string): Promise<void> {
   await using cluster = new Cluster({ brokers: addressOf(broker) })
-  await new Producer(cluster).send('greetings', [{ key: 'k', value }])
+  await new RecordProducer(cluster).send('greetings', [{ key: 'k', value }])
 }
 
 async function consume(broker: Broker): Promise<string[]> {

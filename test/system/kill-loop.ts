@@ -1,14 +1,15 @@
 // Kills a broker with SIGKILL again and again under load, and checks that it kept its word. `npm test` runs the short
 // form (kill.test.ts); the long one is
 //   node test/system/kill-loop.ts --kills 200 [--seed N]
-import { Cluster, createTopic } from '@polylog/client'
+import { Cluster, createTopic } from '@polylog/client/admin'
 import { parseArgs } from 'node:util'
 import { BrokerProcess } from './broker-process.ts'
 import type { BrokerProcessOptions } from './broker-process.ts'
 import { findAnomalies } from './kill/history.ts'
 import type { History } from './kill/history.ts'
-import { committedOf, readAll, readInGroup } from './kill/readers.ts'
-import type { GroupReader } from './kill/readers.ts'
+import { readInGroup } from './kill/group-reader.ts'
+import type { GroupReader } from './kill/group-reader.ts'
+import { committedOf, readAll } from './kill/readers.ts'
 import { writePipelined, writeWithKafkajs } from './kill/writers.ts'
 import type { Writer } from './kill/writers.ts'
 import { until } from './wait.ts'
@@ -49,7 +50,7 @@ export async function killLoop(options: KillLoopOptions): Promise<KillLoopResult
   await using idempotent = writeWithKafkajs(address, topic, [0, 1])
   await using pipelined = writePipelined(address, topic, [2, 3])
   const writers = [idempotent, pipelined]
-  await using reader = await readInGroup(address, groupId, topic)
+  await using reader = await readInGroup(address, groupId, topic, 50)
   const committed: ReadonlyMap<number, number>[] = []
   const restartsMs: number[] = []
   const random = pseudoRandom(seed)

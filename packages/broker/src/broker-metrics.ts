@@ -1,9 +1,11 @@
 import { apis, errorOf } from '@polylog/wire'
+import type { Log } from './log/log.ts'
 import type { LogStore } from './log/store.ts'
 import { KafkaTraffic } from './telemetry/kafka-traffic.ts'
 import { durationBounds } from './telemetry/metrics.ts'
 import type { Histogram, MetricsRegistry } from './telemetry/metrics.ts'
-import type { LocalTopics } from './topic/local-topics.ts'
+import type { ReplicaManager } from './replica/replica-manager.ts'
+import type { Topics } from './topic/topics.ts'
 import type { GroupCoordinator } from './group/coordinator.ts'
 
 /** The metrics of the Kafka front-end, under Kafka's names of APIs and errors. */
@@ -22,9 +24,9 @@ export function journalSyncHistogram(registry: MetricsRegistry): Histogram {
 /** Registers what storage, topics and groups can tell at each scrape. */
 export function addBrokerMetrics(
   registry: MetricsRegistry,
-  parts: { store: LogStore; topics: LocalTopics; groups: GroupCoordinator },
+  parts: { store: LogStore; topics: Topics; replicas: ReplicaManager; groups: GroupCoordinator },
 ): void {
-  const { store, topics, groups } = parts
+  const { store, topics, replicas, groups } = parts
   const { statistics } = store.journal
   registry.read('polylog_journal_syncs_total', 'counter', 'Journal syncs.', () => statistics.syncs)
   registry.read('polylog_journal_entries_total', 'counter', 'Journal entries written.', () => statistics.entries)
@@ -41,16 +43,23 @@ export function addBrokerMetrics(
     return store.refusal === undefined ? 0 : 1
   })
   registry.read('polylog_topics', 'gauge', 'Topics.', () => topics.list().length)
-  registry.read('polylog_partitions', 'gauge', 'Partitions led here.', () => sum(topics, () => 1))
-  registry.read('polylog_log_bytes', 'gauge', 'Bytes of all logs.', () => sum(topics, (log) => log.sizeBytes))
+  registry.read('polylog_partitions', 'gauge', 'Partitions led here.', () => count(replicas.leaders()))
+  registry.read('polylog_replicas', 'gauge', 'Replicas here, led or not.', () => count(replicas.replicas()))
+  registry.read('polylog_log_bytes', 'gauge', 'Bytes of all logs.', () => sum(replicas, (log) => log.sizeBytes))
   registry.read('polylog_damaged_logs', 'gauge', 'Logs that take no more records because of damage.', () => {
-    return sum(topics, (log) => (log.damage === undefined ? 0 : 1))
+    return sum(replicas, (log) => (log.damage === undefined ? 0 : 1))
   })
   registry.read('polylog_groups', 'gauge', 'Consumer groups.', () => groups.groupCount)
 }
 
-function sum(topics: LocalTopics, value: (log: { sizeBytes: number; damage: string | undefined }) => number): number {
+function count(items: Iterable<unknown>): number {
   let total = 0
-  for (const partition of topics.partitions()) total += value(partition.log)
+  for (const _ of items) total++
+  return total
+}
+
+function sum(replicas: ReplicaManager, value: (log: Log) => number): number {
+  let total = 0
+  for (const { log } of replicas.replicas()) total += value(log)
   return total
 }

@@ -11,6 +11,8 @@ export interface DirectoryIdentity {
   /** 22 characters, base64url of a UUID; what Kafka clients see. */
   clusterId: string
   brokerId: number
+  /** Whether the metadata store is part of the directory, or one that several brokers share. */
+  metadata: 'embedded' | 'external'
 }
 
 /** Present layout of the data directory. docs/data-directory.md describes it; a newer one is refused. */
@@ -29,19 +31,30 @@ const entriesKnown: ReadonlySet<string> = new Set([
 ])
 
 export interface OpenDirectory {
-  identity: DirectoryIdentity
+  /** Undefined in a directory that is new, until `adopt`. */
+  readonly identity: DirectoryIdentity | undefined
+  /**
+   * Makes a new directory one of this cluster, for ever. One that has an identity already must be of that cluster.
+   * @throws BrokerError 'storage'
+   */
+  adopt(clusterId: string): Promise<DirectoryIdentity>
   release(): void
 }
 
+export interface DirectoryUser {
+  readonly brokerId: number
+  readonly metadata: DirectoryIdentity['metadata']
+}
+
 /**
- * Locks the directory and finds out whose it is; makes it if there is none.
+ * Locks the directory and finds out whose it is; makes the folder if there is none.
  * @throws BrokerError 'storage' with one sentence that says what is wrong and what to do
  */
 export async function openDataDirectory(
   disk: Disk,
   random: Random,
   directory: string,
-  brokerId: number,
+  user: DirectoryUser,
 ): Promise<OpenDirectory> {
   try {
     disk.makeDirectory(directory)
@@ -52,20 +65,47 @@ export async function openDataDirectory(
     refuseForeign(disk, directory)
     const lock = disk.lock(`${directory}/lock`)
     try {
-      const identity = readIdentity(disk, directory) ?? (await makeIdentity(disk, random, directory, brokerId))
-      if (identity.brokerId !== brokerId) {
-        const detail = `${directory} belongs to broker ${identity.brokerId}, this is broker ${brokerId}; use another data directory or broker.id`
+      let identity = readIdentity(disk, directory)
+      if (identity) checkUser(directory, identity, user)
+      const adopt = async (clusterId: string): Promise<DirectoryIdentity> => {
+        identity ??= await makeIdentity(disk, random, directory, { ...user, clusterId })
+        if (identity.clusterId === clusterId) return identity
+        const detail = `${directory} belongs to cluster ${identity.clusterId}, not to cluster ${clusterId}; use another data directory`
         throw new BrokerError('storage', detail)
       }
-      return { identity, release: () => lock.release() }
+      return { identity, adopt: (clusterId) => explained(directory, adopt(clusterId)), release: () => lock.release() }
     } catch (error) {
       lock.release()
       throw error
     }
   } catch (error) {
-    if (error instanceof DiskError) throw new BrokerError('storage', explain(error, directory), { cause: error })
-    throw error
+    throw inWords(error, directory)
   }
+}
+
+async function explained<T>(directory: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw inWords(error, directory)
+  }
+}
+
+function inWords(error: unknown, directory: string): unknown {
+  return error instanceof DiskError ? new BrokerError('storage', explain(error, directory), { cause: error }) : error
+}
+
+function checkUser(directory: string, identity: DirectoryIdentity, { brokerId, metadata }: DirectoryUser): void {
+  if (identity.brokerId !== brokerId) {
+    const detail = `${directory} belongs to broker ${identity.brokerId}, this is broker ${brokerId}; use another data directory or broker.id`
+    throw new BrokerError('storage', detail)
+  }
+  if (identity.metadata === metadata) return
+  const detail =
+    metadata === 'embedded'
+      ? `${directory} belongs to cluster ${identity.clusterId}, whose metadata is kept elsewhere; name that store with the setting "metadata" (--metadata)`
+      : `${directory} belongs to a broker on its own, which keeps its metadata there; start it without the setting "metadata", or use another data directory`
+  throw new BrokerError('storage', detail)
 }
 
 function explain(error: DiskError, directory: string): string {
@@ -97,7 +137,9 @@ export function readIdentity(disk: Disk, directory: string): DirectoryIdentity |
   const damaged = new BrokerError('storage', `${path} is damaged; restore the data directory from a copy`)
   const match = /^(\{.*\}) ([0-9a-f]{8})\n$/s.exec(bytes.toString())
   if (!match || crc32c(Buffer.from(match[1]!)) !== Number.parseInt(match[2]!, 16)) throw damaged
-  const { format, ...identity } = JSON.parse(match[1]!) as DirectoryIdentity & { format: number }
+  const stored = JSON.parse(match[1]!) as Partial<DirectoryIdentity> & { format: number }
+  // Directories from before there were clusters do not say it.
+  const { format, ...identity } = { metadata: 'embedded', ...stored } as DirectoryIdentity & { format: number }
   if (format > formatVersion) {
     throw new BrokerError('storage', `${directory} was written by a newer version of Polylog (layout ${format})`)
   }
@@ -108,13 +150,11 @@ async function makeIdentity(
   disk: Disk,
   random: Random,
   directory: string,
-  brokerId: number,
+  facts: Omit<DirectoryIdentity, 'directoryId'>,
 ): Promise<DirectoryIdentity> {
-  const identity: DirectoryIdentity = {
-    directoryId: Buffer.from(random.bytes(16)).toString('hex'),
-    clusterId: Buffer.from(random.bytes(16)).toString('base64url'),
-    brokerId,
-  }
+  const { clusterId, brokerId, metadata } = facts
+  const directoryId = Buffer.from(random.bytes(16)).toString('hex')
+  const identity: DirectoryIdentity = { directoryId, clusterId, brokerId, metadata }
   const json = JSON.stringify({ format: formatVersion, ...identity })
   const path = `${directory}/${fileName}.new`
   const file = disk.open(path, 'write')

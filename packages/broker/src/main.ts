@@ -63,6 +63,9 @@ function end(code: number): void {
 process.on('SIGINT', interrupt)
 process.on('SIGTERM', interrupt)
 
+/** Neither timers of the broker's clock nor a promise keep the process, and who waits for etcd has nothing else at times. */
+const alive = setInterval(() => {}, 2 ** 30)
+
 const totalBytes = stdinBytes()
 const code = await run(process.argv.slice(2), {
   terminal: processTerminal(process.env),
@@ -73,9 +76,11 @@ const code = await run(process.argv.slice(2), {
       return process.stdin
     },
     isTerminal: isatty(0),
+    hide: (isHidden) => void process.stdin.setRawMode(isHidden),
     ...(totalBytes === undefined ? {} : { totalBytes }),
   },
   interrupted: interruption.signal,
   version,
 })
+clearInterval(alive)
 end(code)

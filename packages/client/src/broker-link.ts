@@ -5,6 +5,9 @@ import type { Address } from './address.ts'
 import { ClientError, expectSuccess } from './client-error.ts'
 import { Connection } from './connection.ts'
 import type { ConnectionOptions } from './connection.ts'
+import { systemEnvironment } from './environment.ts'
+import { logIn } from './log-in.ts'
+import type { Credentials } from './sasl.ts'
 
 /** First and last version of an API that the broker speaks. */
 export interface VersionRange {
@@ -23,21 +26,37 @@ const versionFloors: Readonly<Record<number, number>> = { 3: 4, 13: 3 }
 
 const unsupportedVersion = 35
 
-/** A connection together with the versions that were agreed on. */
+/** Part of the time of a login after which the next request renews it. */
+const renewalShare = 0.8
+
+export interface LinkOptions extends ConnectionOptions {
+  requestTimeoutMs: number
+  /** Without them there is no login. */
+  credentials?: Credentials | undefined
+}
+
+/** A connection together with the versions that were agreed on, logged in if need be. */
 export class BrokerLink {
   readonly connection: Connection
   readonly versions: ReadonlyMap<number, VersionRange>
+  readonly #options: LinkOptions
+  /** Monotonic time at which the login is to be renewed (KIP-368). */
+  #renewAtMs = Number.POSITIVE_INFINITY
+  #renewal: Promise<void> | undefined
 
-  private constructor(connection: Connection, versions: ReadonlyMap<number, VersionRange>) {
+  private constructor(connection: Connection, versions: ReadonlyMap<number, VersionRange>, options: LinkOptions) {
     this.connection = connection
     this.versions = versions
+    this.#options = options
   }
 
-  /** Connects and asks which versions the broker speaks. @throws ClientError */
-  static async open(address: Address, options: ConnectionOptions & { requestTimeoutMs: number }): Promise<BrokerLink> {
+  /** Connects, asks which versions the broker speaks, and logs in. @throws ClientError */
+  static async open(address: Address, options: LinkOptions): Promise<BrokerLink> {
     const connection = await Connection.open(address, options)
     try {
-      return new BrokerLink(connection, await askVersions(connection, options.requestTimeoutMs))
+      const link = new BrokerLink(connection, await askVersions(connection, options.requestTimeoutMs), options)
+      await link.#logIn()
+      return link
     } catch (error) {
       connection.close()
       throw error
@@ -62,8 +81,36 @@ export class BrokerLink {
     timeoutMs: number,
   ): Promise<R> {
     const version = this.versionFor(api)
+    // Nothing may go between the messages of a login.
+    if (this.#renewal !== undefined || this.#now() >= this.#renewAtMs) await this.#renew()
     const reader = await this.connection.exchange(api, version, value, timeoutMs)
     return read(api, version, reader, this.connection.address)
+  }
+
+  async #logIn(): Promise<void> {
+    const { credentials, requestTimeoutMs: timeoutMs, environment = systemEnvironment } = this.#options
+    if (credentials === undefined) return
+    const authenticateVersion = this.versions.get(apis[36].key)?.max
+    const randomBytes = (size: number): Uint8Array => environment.randomBytes(size)
+    const lifetimeMs = await logIn(this.connection, { credentials, randomBytes, timeoutMs, authenticateVersion })
+    this.#renewAtMs = lifetimeMs > 0 ? this.#now() + lifetimeMs * renewalShare : Number.POSITIVE_INFINITY
+  }
+
+  /** One renewal for all requests that need it. A connection whose login has failed is of no more use. */
+  #renew(): Promise<void> {
+    this.#renewal ??= this.#logIn()
+      .catch((error: unknown) => {
+        this.connection.close()
+        throw error
+      })
+      .finally(() => {
+        this.#renewal = undefined
+      })
+    return this.#renewal
+  }
+
+  #now(): number {
+    return (this.#options.environment ?? systemEnvironment).monotonicMs()
   }
 }
 

@@ -3,16 +3,17 @@ import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { Reader, Writer, apis, decodeRequestHeader, encodeResponse } from '@polylog/wire'
-import { formatAddress, parseAddresses } from './address.ts'
+import { formatAddress } from './address.ts'
+import { parseAddresses } from './parse-addresses.ts'
 import { ClientError } from './client-error.ts'
 import { Cluster } from './cluster.ts'
 import { FakeBroker } from './testing/fake-broker.ts'
 
-function isClientError(kind: ClientError['kind'], pattern: RegExp): (error: unknown) => boolean {
+function isClientError(kind: ClientError['code'], pattern: RegExp): (error: unknown) => boolean {
   return (error) => {
     assert.ok(error instanceof ClientError, String(error))
     assert.match(error.message, pattern)
-    assert.equal(error.kind, kind)
+    assert.equal(error.code, kind)
     return true
   }
 }

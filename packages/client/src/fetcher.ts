@@ -2,10 +2,11 @@ import { apis } from '@polylog/wire'
 import type { FetchResponse } from '@polylog/wire'
 import { ClientError, refusal } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
-import { pause } from './cluster.ts'
+import { groupedBy } from './grouping.ts'
 import { listOffsets } from './offsets.ts'
 import { decodeRecords } from './records/batch.ts'
 import type { ReceivedRecord } from './records/record.ts'
+import { pauseFor } from './waiting.ts'
 
 export interface FetchOptions {
   /** How long the broker may hold an answer for lack of records. Default 500 ms. */
@@ -16,6 +17,8 @@ export interface FetchOptions {
   partitionBytesMax?: number
   /** What to do when the wanted offset is no longer, or not yet, there. Default 'fail'. */
   outOfRange?: 'beginning' | 'end' | 'fail'
+  /** Fetchers of one lane wait for each other's long polls. Default 'fetch'. */
+  lane?: string
 }
 
 export interface TopicPartition {
@@ -44,12 +47,18 @@ export class Fetcher {
       bytesMax: options.bytesMax ?? 16 * 1024 * 1024,
       partitionBytesMax: options.partitionBytesMax ?? 4 * 1024 * 1024,
       outOfRange: options.outOfRange ?? 'fail',
+      lane: options.lane ?? 'fetch',
     }
   }
 
   /** Reads this partition from `offset` on. */
   seek({ topic, partition }: TopicPartition, offset: number): void {
     this.#positions.set(keyOf(topic, partition), { topic, partition, offset, highWatermark: -1 })
+  }
+
+  /** Stops reading this partition. */
+  drop({ topic, partition }: TopicPartition): void {
+    this.#positions.delete(keyOf(topic, partition))
   }
 
   /** Stops reading everything. */
@@ -76,7 +85,7 @@ export class Fetcher {
   async poll(): Promise<ReceivedRecord[]> {
     const leaders = await this.#byLeader()
     if (leaders.size === 0) {
-      await pause(this.#options.waitMs)
+      await pauseFor(this.#cluster.environment, this.#options.waitMs)
       return []
     }
     const answers = await Promise.all([...leaders].map(([leader, positions]) => this.#ask(leader, positions)))
@@ -96,7 +105,7 @@ export class Fetcher {
 
   async #ask(leader: number, positions: readonly Position[]): Promise<ReceivedRecord[]> {
     const { waitMs, bytesMax, partitionBytesMax } = this.#options
-    const topics = Map.groupBy(positions, (position) => position.topic)
+    const topics = groupedBy(positions, (position) => position.topic)
     const request = {
       maxWaitMs: waitMs,
       minBytes: 1,
@@ -111,17 +120,19 @@ export class Fetcher {
       })),
     }
     try {
-      const options = { lane: 'fetch', extraTimeoutMs: waitMs }
-      return await this.#take(await this.#cluster.broker(leader, apis[1], request, options))
+      const options = { lane: this.#options.lane, extraTimeoutMs: waitMs }
+      const answer = await this.#cluster.broker(leader, apis[1], request, options)
+      return await this.#take(answer, new Set(positions))
     } catch (error) {
       if (!(error instanceof ClientError) || !error.retriable) throw error
       for (const topic of topics.keys()) this.#cluster.forget(topic)
-      await pause(waitMs)
+      await pauseFor(this.#cluster.environment, waitMs)
       return []
     }
   }
 
-  async #take(answer: FetchResponse): Promise<ReceivedRecord[]> {
+  /** @param asked a partition that was dropped and is read again from elsewhere is another position */
+  async #take(answer: FetchResponse, asked: ReadonlySet<Position>): Promise<ReceivedRecord[]> {
     if (answer.errorCode !== 0) throw refusal(answer.errorCode, 'cannot read records')
     const records: ReceivedRecord[] = []
     for (const { topic, partitions } of answer.responses) {
@@ -129,7 +140,7 @@ export class Fetcher {
       for (const { partitionIndex, errorCode, highWatermark, records: bytes } of partitions) {
         const key = keyOf(topic, partitionIndex)
         const position = this.#positions.get(key)
-        if (position === undefined) continue
+        if (position === undefined || !asked.has(position)) continue
         if (errorCode !== 0) {
           await this.#recover(position, errorCode)
           continue

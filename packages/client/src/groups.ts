@@ -2,6 +2,7 @@ import { ConsumerProtocolAssignment, WireError, apis, decodeVersioned } from '@p
 import { expectSuccess, refusal } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
 import type { TopicPartition } from './fetcher.ts'
+import { groupedBy } from './grouping.ts'
 
 export interface GroupSummary {
   id: string
@@ -98,7 +99,7 @@ export async function commitOffsets(
     groupId: id,
     generationIdOrMemberEpoch: member?.generation ?? -1,
     memberId: member?.memberId ?? '',
-    topics: [...Map.groupBy(offsets, ({ topic }) => topic)].map(([name, partitions]) => ({
+    topics: [...groupedBy(offsets, ({ topic }) => topic)].map(([name, partitions]) => ({
       name,
       partitions: partitions.map(({ partition, offset }) => ({
         partitionIndex: partition,

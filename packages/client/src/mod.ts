@@ -1,24 +1,41 @@
-/** A small Kafka client: what the `polylog` command uses, and what the SDK grows from. */
-export type { Address } from './address.ts'
-export { formatAddress, parseAddresses } from './address.ts'
-export type { NewTopic, TopicConfig } from './admin.ts'
-export { addPartitions, alterTopicConfigs, createTopic, deleteTopic, topicConfigs } from './admin.ts'
-export type { VersionRange } from './broker-link.ts'
-export type { ClientErrorKind } from './client-error.ts'
-export { ClientError } from './client-error.ts'
-export type { BrokerInfo, ClusterInfo, ClusterOptions, PartitionInfo, TopicInfo } from './cluster.ts'
-export { Cluster } from './cluster.ts'
-export type { FetchOptions, TopicPartition } from './fetcher.ts'
-export { Fetcher } from './fetcher.ts'
-export type { GroupConsumerOptions } from './group-consumer.ts'
-export { GroupConsumer } from './group-consumer.ts'
-export type { CommittedOffset, GroupDescription, GroupMember, GroupSummary } from './groups.ts'
-export { commitOffsets, committedOffsets, deleteGroup, describeGroup, listGroups } from './groups.ts'
-export type { StartPoint } from './offsets.ts'
-export { listOffsets } from './offsets.ts'
-export type { Delivered, ProducerOptions } from './producer.ts'
-export { Producer } from './producer.ts'
-export { decodeRecords, encodeBatch } from './records/batch.ts'
+/** The SDK: producers, work queues, consumer groups, requests. docs/sdk.md shows how they are used. */
 export type { Compression } from '@polylog/wire/records'
-export { compressionNames } from '@polylog/wire/records'
-export type { Bytes, OutgoingRecord, ReceivedRecord, RecordHeader } from './records/record.ts'
+export type { ClientErrorCode } from './client-error.ts'
+export { ClientError } from './client-error.ts'
+export type { Client, ConnectOptions } from './client.ts'
+export { connect } from './client.ts'
+export type { ConsumerBuilder } from './consumer/consumer-builder.ts'
+export type {
+  BatchOptions,
+  BatchPushOptions,
+  PushOptions,
+  QueueOptions,
+  RetryOptions,
+} from './consumer/consumer-options.ts'
+export type { PullConsumer, PullOptions } from './consumer/pull-consumer.ts'
+export type { BatchConsumer, BatchHandler, Handler, PushConsumer } from './consumer/push-consumer.ts'
+export type { ConsumerCounts } from './consumer/queue-engine.ts'
+export type { QueueMessage, ReceivedMessage } from './consumer/queue-message.ts'
+export type {
+  DeduplicationOptions,
+  DeduplicationStore,
+  DeduplicationKey,
+} from './deduplication/deduplication-options.ts'
+export type { AssignorName } from './group/assignors.ts'
+export type { GroupSubscription, SubscriptionHandler } from './group/group-subscription.ts'
+export type { SubscriptionBuilder } from './group/subscription-builder.ts'
+export type { SubscriptionOptions } from './group/subscription-options.ts'
+export { headerNames } from './header-names.ts'
+export type { OutgoingMessage, Sendable } from './outgoing-message.ts'
+export type { MessageProducer, ProducerOptions, SendOptions, SendResult } from './producer/message-producer.ts'
+export { BatchError } from './producer/message-producer.ts'
+export type { PartitionedMessage, Partitioner, PartitionerOption } from './producer/partitioners.ts'
+export type { Bytes } from './records/record.ts'
+export type { RequestOptions } from './request/requester.ts'
+export type { SchemaInput, SchemaOutput, StandardSchemaV1 } from './serialization/standard-schema.ts'
+export type { Serializer, Topic, TopicLike } from './serialization/topic.ts'
+export { json, text, topic } from './serialization/topic.ts'
+export type { Credentials, SaslMechanism } from './sasl.ts'
+export type { ClientStatus } from './status.ts'
+export type { OpenTelemetry } from './telemetry/open-telemetry.ts'
+export type { TlsOptions } from './tls.ts'

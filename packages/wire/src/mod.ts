@@ -7,6 +7,13 @@ export type { Codec, Infer, InferInput, Message } from './schema/schema.ts'
 export { int64Max, uuidZero } from './schema/schema.ts'
 export type { Api, ApiKey } from './kafka/apis.ts'
 export { apis, findApi } from './kafka/apis.ts'
+export {
+  aclAny,
+  aclOperationNumbers,
+  aclPatternTypeNumbers,
+  aclPermissionNumbers,
+  aclResourceTypeNumbers,
+} from './kafka/acl-numbers.ts'
 export type { ErrorCode, ErrorName } from './kafka/error-codes.ts'
 export { errorCodes, errorOf } from './kafka/error-codes.ts'
 export type { RequestHeader } from './kafka/frame.ts'
@@ -78,9 +85,47 @@ export {
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
 } from './kafka/75-describe-topic-partitions.ts'
+export { ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse } from './kafka/76-share-group-heartbeat.ts'
+export { ShareGroupDescribeRequest, ShareGroupDescribeResponse } from './kafka/77-share-group-describe.ts'
+export { ShareFetchRequest, ShareFetchResponse } from './kafka/78-share-fetch.ts'
+export { ShareAcknowledgeRequest, ShareAcknowledgeResponse } from './kafka/79-share-acknowledge.ts'
+export {
+  InitializeShareGroupStateRequest,
+  InitializeShareGroupStateResponse,
+} from './kafka/83-initialize-share-group-state.ts'
+export { ReadShareGroupStateRequest, ReadShareGroupStateResponse } from './kafka/84-read-share-group-state.ts'
+export { WriteShareGroupStateRequest, WriteShareGroupStateResponse } from './kafka/85-write-share-group-state.ts'
+export { DeleteShareGroupStateRequest, DeleteShareGroupStateResponse } from './kafka/86-delete-share-group-state.ts'
+export {
+  ReadShareGroupStateSummaryRequest,
+  ReadShareGroupStateSummaryResponse,
+} from './kafka/87-read-share-group-state-summary.ts'
+export {
+  DescribeShareGroupOffsetsRequest,
+  DescribeShareGroupOffsetsResponse,
+} from './kafka/90-describe-share-group-offsets.ts'
+export { AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse } from './kafka/91-alter-share-group-offsets.ts'
+export {
+  DeleteShareGroupOffsetsRequest,
+  DeleteShareGroupOffsetsResponse,
+} from './kafka/92-delete-share-group-offsets.ts'
 export { ConsumerProtocolAssignment, ConsumerProtocolSubscription } from './kafka/stored/consumer-protocol.ts'
 export { GroupMetadataKey, GroupMetadataValue } from './kafka/stored/group-metadata.ts'
 export type { OffsetsKey } from './kafka/stored/offsets-key.ts'
 export { decodeOffsetsKey, encodeOffsetsKey } from './kafka/stored/offsets-key.ts'
 export { OffsetCommitKey, OffsetCommitValue } from './kafka/stored/offset-commit.ts'
+export {
+  ShareGroupMemberMetadataKey,
+  ShareGroupMemberMetadataValue,
+  ShareGroupMetadataKey,
+  ShareGroupMetadataValue,
+  ShareGroupStatePartitionMetadataKey,
+  ShareGroupStatePartitionMetadataValue,
+} from './kafka/stored/share-group.ts'
+export {
+  ShareSnapshotKey,
+  ShareSnapshotValue,
+  ShareUpdateKey,
+  ShareUpdateValue,
+} from './kafka/stored/share-state.ts'
 export { decodeVersioned, encodeVersioned } from './kafka/stored/versioned.ts'

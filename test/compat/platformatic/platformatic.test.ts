@@ -1,28 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { faultsOf, readAllowList } from '../allow-list.ts'
-import { directory, runPlatformatic } from './run.ts'
-import { troubleOf } from './suite.ts'
+import { faultsOf } from '../allow-list.ts'
+import { findCheckout, missingOf } from '../checkout-suite.ts'
+import { platformatic } from './run.ts'
 
 /** Files of the suite that take a few seconds. */
 const sample = ['test/clients/producer/producer-stream.test.ts', 'test/clients/base/base.test.ts']
 
-test('the lists are in order', () => assert.deepEqual(faultsOf(directory), []))
+test('the lists are in order', () => assert.deepEqual(faultsOf(platformatic.directory), []))
 
 test('a sample of the suite passes', { timeout: 180_000 }, async (t) => {
-  const checkout = process.env['PLATFORMATIC_CHECKOUT']
-  const trouble = checkout === undefined ? 'PLATFORMATIC_CHECKOUT names no checkout' : troubleOf(checkout)
-  if (checkout === undefined || trouble !== undefined) {
+  const { checkout, trouble } = findCheckout(platformatic)
+  if (trouble !== undefined) {
     console.error(`SKIPPED: ${trouble}`)
     t.skip(trouble)
     return
   }
-  const outcomes = await runPlatformatic(sample, { checkout, log: undefined }, () => {})
-  const passed = new Set(outcomes.filter(({ state }) => state === 'passed').map(({ name }) => name))
-  const allowed = readAllowList(directory).filter((name) => sample.some((file) => name.startsWith(`${file} > `)))
-  assert.ok(allowed.length > 0)
-  assert.deepEqual(
-    allowed.filter((name) => !passed.has(name)),
-    [],
-  )
+  assert.deepEqual(await missingOf(platformatic, sample, checkout), [])
 })

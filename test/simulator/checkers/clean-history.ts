@@ -25,7 +25,7 @@ class PerfectWorld {
 
   constructor(draw: Draw) {
     this.#draw = draw
-    this.history.logs.set(cleanLog, { cleanup: 'none', rotten: false })
+    this.history.logs.set(cleanLog, { cleanup: 'none', rotten: false, replicated: false })
   }
 
   run(): void {
@@ -161,7 +161,7 @@ export function cleanHistory(draw: Draw): History {
 /** The same as if keys had been compacted: the final reads lack what is superseded. */
 export function compactedHistory(draw: Draw): History {
   const history = cleanHistory(draw)
-  history.logs.set(cleanLog, { cleanup: 'compact', rotten: false })
+  history.logs.set(cleanLog, { cleanup: 'compact', rotten: false, replicated: false })
   for (const read of history.finalReads) {
     const newest = new Map(read.records.map(({ key, offset }) => [key, offset]))
     read.records = read.records.filter(({ key, offset }) => newest.get(key) === offset)
@@ -175,5 +175,20 @@ export function deletedHistory(draw: Draw): History {
   const last = Math.max(...history.polls.map(({ end }) => end), 0) + 10_000
   history.topicDeletions.push({ begin: last, end: last + 1, outcome: 'ok', topicId: topicOf(cleanLog) })
   history.finalReads = []
+  return history
+}
+
+/**
+ * The same in a cluster, where the leader changes now and then: until its followers have fetched again, the next one may show an
+ * older high watermark and, where a deletion was not confirmed, an older start.
+ */
+export function replicatedHistory(draw: Draw): History {
+  const history = cleanHistory(draw)
+  history.logs.set(cleanLog, { cleanup: 'none', rotten: false, replicated: true })
+  for (const poll of history.polls) {
+    if (poll.outcome !== 'ok' || draw() > 0.2) continue
+    const least = (poll.records.at(-1)?.offset ?? poll.from - 1) + 1
+    poll.highWatermark = least + Math.floor(draw() * (poll.highWatermark - least + 1))
+  }
   return history
 }

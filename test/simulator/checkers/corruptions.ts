@@ -10,7 +10,7 @@ export interface Corruption {
   apply: (history: History, draw: Draw) => void
 }
 
-function pick<T>(list: readonly T[], draw: Draw): T {
+export function pick<T>(list: readonly T[], draw: Draw): T {
   if (list.length === 0) throw new Error('nothing to corrupt')
   return list[Math.floor(draw() * list.length)]!
 }

@@ -1,14 +1,6 @@
-/**
- * What clients saw in a run. Times are places in the order of all happenings, not milliseconds: an operation that ended
- * at 7 was over before one that began at 8. `end` is Infinity for an operation that nobody saw ending.
- */
-export interface Span {
-  begin: number
-  end: number
-}
-
-/** 'unknown' stays unknown: it may have happened, may happen later, or never. */
-export type Outcome = 'ok' | 'failed' | 'unknown'
+import { emptyQueueHistory } from './queues/queue-history.ts'
+import type { QueueHistory } from './queues/queue-history.ts'
+import type { Outcome, Span } from './span.ts'
 
 /** A record as checkers see it: `value` is the text that no other record has, with a checksum over all its bytes. */
 export interface SeenRecord {
@@ -96,6 +88,8 @@ export interface LogFacts {
   cleanup: 'none' | 'delete' | 'compact'
   /** Bits of its files were turned on purpose: what it serves must be right, but it may refuse. */
   rotten: boolean
+  /** On several brokers: another leader may begin its log elsewhere. */
+  replicated: boolean
 }
 
 export interface History {
@@ -107,6 +101,7 @@ export interface History {
   commitReads: CommitRead[]
   assignments: Assignment[]
   finalReads: FinalRead[]
+  queues: QueueHistory
   logs: Map<string, LogFacts>
   /** What was still waited for when the time for it was over. */
   unfinished: string[]
@@ -122,6 +117,7 @@ export function emptyHistory(): History {
     commitReads: [],
     assignments: [],
     finalReads: [],
+    queues: emptyQueueHistory(),
     logs: new Map(),
     unfinished: [],
   }

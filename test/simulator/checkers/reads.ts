@@ -6,8 +6,9 @@ import { Timeline } from './timeline.ts'
 /**
  * poll-skip, int-poll-skip: offsets left out at the beginning of an answer or inside (only compaction may). nonmonotonic-poll:
  * offsets that do not rise, or before the one asked for. stale-watermark: a high watermark lower than one known before
- * the fetch began, or than what had been acknowledged. above-watermark: a record that is not below the high watermark.
- * deleted-read, deleted-topic: what was gone is back. stale-start: the log start went back. truncated: an offset that
+ * the fetch began, or than what had been acknowledged; a new leader learns of it with its followers' next fetches. above-watermark: a record that is not below the high watermark.
+ * deleted-read, deleted-topic: what was gone is back. stale-start: the log start went back, which only another leader may do
+ * where nobody was told that the records are deleted. truncated: an offset that
  * had been readable is out of range although nothing was deleted up to it.
  */
 export function checkReads(view: LogView, findings: Finding[]): void {
@@ -23,7 +24,10 @@ export function checkReads(view: LogView, findings: Finding[]): void {
   }
   const deleted = new Timeline()
   for (const { outcome, end, before } of view.deletions) if (outcome === 'ok') deleted.add(end, before)
-  const goneAt = Math.min(...view.topicDeletions.map(({ outcome, end }) => (outcome === 'ok' ? end : Infinity)))
+  // In a cluster a leader that is cut off from the metadata store goes on with what it knows.
+  const goneAt = view.facts.replicated
+    ? Infinity
+    : Math.min(...view.topicDeletions.map(({ outcome, end }) => (outcome === 'ok' ? end : Infinity)))
   for (const send of view.sends) {
     if (send.outcome === 'ok' && send.begin > goneAt) {
       findings.push(finding(view, 'deleted-topic', `${send.records[0]!.value} was taken after the topic was deleted`))
@@ -47,8 +51,8 @@ function checkOffsets(view: LogView, poll: Poll, findings: Finding[]): void {
   for (const { offset } of poll.records) {
     const inside = offset !== poll.records[0]!.offset
     if (offset < expected) findings.push(finding(view, 'nonmonotonic-poll', `${offset} where ${expected} is next`))
-    // What was deleted while the fetch was under way may be left out.
-    else if (isDense && offset > expected && (inside || offset > poll.logStart)) {
+    // Also what was deleted while the fetch was under way: then the whole read is out of range.
+    else if (isDense && offset > expected) {
       const kind = inside ? 'int-poll-skip' : 'poll-skip'
       findings.push(finding(view, kind, `${poll.consumer} asked for ${poll.from}: ${offset} where ${expected} is next`))
     }
@@ -66,17 +70,14 @@ function checkBounds(view: LogView, poll: Poll, known: Known, findings: Finding[
   const say = (kind: string, detail: string): void =>
     void findings.push(finding(view, kind, `${poll.consumer}: ${detail}`))
   const watermark = known.watermark.before(poll.begin)
-  if (poll.highWatermark < watermark) say('stale-watermark', `${poll.highWatermark} after ${watermark}`)
+  if (poll.highWatermark < watermark && !view.facts.replicated)
+    say('stale-watermark', `${poll.highWatermark} after ${watermark}`)
   const last = poll.records.at(-1)
   if (last !== undefined && last.offset >= poll.highWatermark) {
     say('above-watermark', `${last.offset} with a high watermark of ${poll.highWatermark}`)
   }
   const start = known.start.before(poll.begin)
-  // A deletion that was never acknowledged, or retention, may be seen and yet be undone by a crash, as in Kafka.
-  const isUndone =
-    view.facts.cleanup === 'delete' ||
-    view.deletions.some(({ outcome, begin, before }) => outcome !== 'ok' && begin < poll.begin && before >= start)
-  if (poll.logStart < start && !isUndone) say('stale-start', `${poll.logStart} after ${start}`)
+  if (poll.logStart < start && !view.facts.replicated) say('stale-start', `${poll.logStart} after ${start}`)
   const deleted = known.deleted.before(poll.begin)
   const first = poll.records[0]
   if (first !== undefined && first.offset < deleted) {

@@ -2,19 +2,30 @@ import { apis } from '@polylog/wire'
 import type { Deletion, TopicDeletion } from '../checkers/history.ts'
 import type { KnownTopic } from './catalogue.ts'
 import { logOf } from './catalogue.ts'
+import { createTopic, requestTimeoutMs } from './create-topic.ts'
 import { askOffset, earliest, latest } from './offsets.ts'
-import { nameOfError, Session } from './session.ts'
+import { Session } from './session.ts'
 import type { ClientParts } from './session.ts'
 import { NoAnswer } from './wire-connection.ts'
 
 export interface AdminOptions {
   pauseMs: number
   topicCountMax: number
-  /** What the seed lets it do. */
-  may: { create: boolean; delete: boolean; grow: boolean; deleteRecords: boolean; alter: boolean; compact: boolean }
+  minInsyncReplicas: number
+  may: AdminPowers
 }
 
-const requestTimeoutMs = 5000
+/** What the seed lets it do. */
+export interface AdminPowers {
+  create: boolean
+  delete: boolean
+  grow: boolean
+  deleteRecords: boolean
+  alter: boolean
+  compact: boolean
+  /** After a deletion, makes a topic of the same name. */
+  recreate: boolean
+}
 
 /** Makes topics, and changes and removes them again. */
 export class Admin {
@@ -62,15 +73,19 @@ export class Admin {
     else if (may.alter) await this.#alter(topic)
   }
 
-  async #create(lasting: boolean): Promise<void> {
-    const { random } = this.#parts
+  #newName(): string {
     this.#nameCount += 1
-    const name = `${this.#prefix}-${this.#nameCount}`
+    return `${this.#prefix}-${this.#nameCount}`
+  }
+
+  async #create(lasting: boolean, name = this.#newName(), formerId?: string): Promise<void> {
+    const { random } = this.#parts
     const draw = random.next()
     const cleanup = this.#options.may.compact && draw < 0.3 ? 'compact' : draw < 0.5 && !lasting ? 'delete' : 'none'
     const partitionCount = 1 + random.below(3)
     const configs = [
       { name: 'segment.bytes', value: String(random.chance(0.5) ? 4096 : 65_536) },
+      { name: 'min.insync.replicas', value: String(this.#options.minInsyncReplicas) },
       { name: 'retention.ms', value: cleanup === 'delete' ? '20000' : '-1' },
       { name: 'retention.bytes', value: cleanup === 'delete' && random.chance(0.5) ? '20000' : '-1' },
       { name: 'cleanup.policy', value: cleanup === 'compact' ? 'compact' : 'delete' },
@@ -79,28 +94,8 @@ export class Admin {
       // The clocks of clients and brokers drift hours apart.
       { name: 'message.timestamp.after.max.ms', value: '2592000000' },
     ]
-    const topics = [{ name, numPartitions: partitionCount, replicationFactor: -1, assignments: [], configs }]
-    for (;;) {
-      const answer = await this.#session.insist(apis[19], 7, {
-        topics,
-        timeoutMs: requestTimeoutMs,
-        validateOnly: false,
-      })
-      const made = answer.topics[0]!
-      const error = nameOfError(made.errorCode)
-      if (error === 'INVALID_CONFIG' || error === 'INVALID_REQUEST')
-        throw new Error(`cannot make ${name}: ${made.errorMessage}`)
-      const id = error === 'NONE' ? made.topicId : error === 'TOPIC_ALREADY_EXISTS' ? await this.#idOf(name) : undefined
-      if (id !== undefined) return this.#parts.catalogue.add({ name, id, partitionCount, cleanup, lasting })
-      await this.#session.sleep(100)
-    }
-  }
-
-  /** An earlier try whose answer was lost has made it. */
-  async #idOf(name: string): Promise<string | undefined> {
-    const request = { topics: [{ name }], allowAutoTopicCreation: false }
-    const { topics } = await this.#session.insist(apis[3], 12, request)
-    return topics[0]!.errorCode === 0 ? topics[0]!.topicId : undefined
+    const id = await createTopic(this.#session, { name, partitionCount, configs, formerId })
+    this.#parts.catalogue.add({ name, id, partitionCount, cleanup, lasting })
   }
 
   async #delete(topic: KnownTopic): Promise<void> {
@@ -111,7 +106,9 @@ export class Admin {
     const connection = await this.#session.any()
     const request = { topics: [{ topicId: topic.id }], timeoutMs: requestTimeoutMs }
     const { responses } = await connection.exchange(apis[20], 6, request, requestTimeoutMs)
-    if (responses[0]!.errorCode === 0) recorder.end(deletion, 'ok')
+    if (responses[0]!.errorCode !== 0) return
+    recorder.end(deletion, 'ok')
+    if (this.#options.may.recreate) await this.#create(false, topic.name, topic.id)
   }
 
   async #grow(topic: KnownTopic): Promise<void> {

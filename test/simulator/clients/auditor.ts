@@ -1,15 +1,15 @@
-import { apis } from '@polylog/wire'
-import type { FinalRead, SeenRecord } from '../checkers/history.ts'
+import type { FinalRead } from '../checkers/history.ts'
 import type { KnownTopic } from './catalogue.ts'
 import { logOf } from './catalogue.ts'
-import { askOffset, earliest, latest } from './offsets.ts'
 import { recordPoll } from './poll.ts'
 import { Session } from './session.ts'
 import type { ClientParts } from './session.ts'
-import { NoAnswer } from './wire-connection.ts'
+import { fetchOnce, readWhole } from './whole-log.ts'
 
 /** Errors after which a log is given up, 100 ms apart: more than any recovery takes. */
-const failureCountMax = 300
+export const failureCountMax = 300
+/** Of a log whose files were damaged on purpose: it may refuse for ever, and several such logs must not use up the time for all. */
+const rottenFailureCountMax = 30
 
 /** Reads every log from its start to its end, when nothing else happens any more. */
 export class Auditor {
@@ -29,52 +29,27 @@ export class Auditor {
   }
 
   async #audit(topic: KnownTopic, partition: number): Promise<void> {
+    const { recorder } = this.#parts
     const read: FinalRead = { log: logOf(topic.id, partition), start: 0, end: 0, records: [], complete: false }
-    let position = -1
-    for (let failureCount = 0; failureCount < failureCountMax && !read.complete; ) {
-      try {
-        if (position === -1) {
-          read.start = (await askOffset(this.#session, topic, partition, earliest)) ?? -1
-          read.end = (await askOffset(this.#session, topic, partition, latest)) ?? -1
-          if (read.start >= 0 && read.end >= 0) position = read.start
-        }
-        const next = position === -1 ? undefined : await this.#read(topic, partition, position, read.records)
-        if (next === undefined || (next === position && next < read.end)) {
-          failureCount += 1
-          if (read.records.length === 0) position = -1
-          await this.#session.sleep(100)
-        } else position = next
-        read.complete = position >= 0 && position >= read.end
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error
-        failureCount += 1
-        await this.#session.sleep(100)
-      }
-    }
-    this.#parts.recorder.history.finalReads.push(read)
+    const isRotten = recorder.history.logs.get(read.log)?.rotten === true
+    const patience = isRotten ? rottenFailureCountMax : failureCountMax
+    const readOn = (from: number): Promise<number | undefined> => this.#read(topic, partition, from, read)
+    Object.assign(read, await readWhole(this.#session, topic, partition, patience, readOn))
+    recorder.history.finalReads.push(read)
   }
 
-  async #read(topic: KnownTopic, partition: number, from: number, into: SeenRecord[]): Promise<number | undefined> {
+  async #read(
+    topic: KnownTopic,
+    partition: number,
+    from: number,
+    { log, records }: FinalRead,
+  ): Promise<number | undefined> {
     const { recorder, name } = this.#parts
-    const connection = await this.#session.leader(topic.id, partition)
-    const partitions = [{ partition, fetchOffset: from, partitionMaxBytes: 256 * 1024 }]
-    const topics = [{ topicId: topic.id, partitions }]
-    const request = {
-      maxWaitMs: 0,
-      minBytes: 0,
-      isolationLevel: 0,
-      sessionId: 0,
-      topics,
-      forgottenTopicsData: [],
-      rackId: '',
-    }
     const begin = recorder.tick()
-    const answer = await connection.exchange(apis[1], 13, request, 5000)
-    const found = answer.responses[0]?.partitions[0]
-    if (found === undefined || found.errorCode !== 0) return undefined
-    const asked = { begin, from, log: logOf(topic.id, partition), consumer: name }
-    const next = recordPoll(recorder, found, asked)
-    into.push(...recorder.history.polls.at(-1)!.records)
+    const found = await fetchOnce(this.#session, topic, partition, from)
+    if (found === undefined) return undefined
+    const next = recordPoll(recorder, found, { begin, from, log, consumer: name })
+    records.push(...recorder.history.polls.at(-1)!.records)
     return next
   }
 }

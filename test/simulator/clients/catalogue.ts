@@ -13,9 +13,11 @@ export interface KnownTopic {
 export class Catalogue {
   readonly topics: KnownTopic[] = []
   readonly #history: History
+  readonly #isReplicated: boolean
 
-  constructor(history: History) {
+  constructor(history: History, isReplicated: boolean) {
     this.#history = history
+    this.#isReplicated = isReplicated
   }
 
   add(topic: KnownTopic): void {
@@ -35,7 +37,8 @@ export class Catalogue {
   #register({ id, partitionCount, cleanup }: KnownTopic): void {
     for (let partition = 0; partition < partitionCount; partition += 1) {
       const log = logOf(id, partition)
-      if (!this.#history.logs.has(log)) this.#history.logs.set(log, { cleanup, rotten: false })
+      if (!this.#history.logs.has(log))
+        this.#history.logs.set(log, { cleanup, rotten: false, replicated: this.#isReplicated })
     }
   }
 }

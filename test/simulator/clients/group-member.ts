@@ -2,6 +2,7 @@ import { apis } from '@polylog/wire'
 import type { Commit } from '../checkers/history.ts'
 import type { KnownTopic } from './catalogue.ts'
 import { logOf } from './catalogue.ts'
+import { findCoordinator } from './coordinator.ts'
 import { join, sync } from './group-wire.ts'
 import type { Share } from './group-wire.ts'
 import { askOffset, earliest } from './offsets.ts'
@@ -72,12 +73,10 @@ export class GroupMember {
   }
 
   async #findCoordinator(): Promise<WireConnection> {
-    const connection = await this.#session.any()
-    const request = { keyType: 0, coordinatorKeys: [this.#options.group] }
-    const { coordinators } = await connection.exchange(apis[10], 4, request, 5000)
-    const found = coordinators[0]!
-    this.#expect(found.errorCode)
-    return this.#session.connect({ host: found.host, port: found.port })
+    const found = await findCoordinator(this.#session, this.#options.group)
+    if (typeof found !== 'number') return found
+    this.#expect(found)
+    throw new Error('no coordinator and no error')
   }
 
   #topics(): KnownTopic[] {

@@ -16,5 +16,6 @@ export async function askOffset(
   const topics = [{ name: topic.name, partitions: [{ partitionIndex: partition, timestamp }] }]
   const answer = await connection.exchange(apis[2], 7, { replicaId: -1, isolationLevel: 0, topics }, 5000)
   const { errorCode, offset } = answer.topics[0]!.partitions[0]!
+  if (errorCode !== 0) session.forgetLeaders()
   return errorCode === 0 ? offset : undefined
 }

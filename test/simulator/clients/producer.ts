@@ -23,6 +23,10 @@ export interface ProducerOptions {
   largeShare: number
   compression: 'none' | 'gzip'
   timeoutMs: number
+  /** One of several brokers may hear of a topic late. */
+  mayHearLate: boolean
+  /** Whether records say what groups may filter by. */
+  hasTags: boolean
 }
 
 /** A batch that is not answered for good yet. */
@@ -34,6 +38,16 @@ interface Pending {
   sequence: number
   tryCount: number
 }
+
+/** What a log answers that is damaged, or that no replica can follow through the damage. */
+const rottenErrors: ReadonlySet<string> = new Set([
+  'KAFKA_STORAGE_ERROR',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+])
+
+/** Tries after which a log that refuses for good is given up. */
+const rottenTryCountMax = 30
 
 /** Answers that say for sure that nothing was stored. */
 const refusals = [
@@ -111,13 +125,13 @@ export class Producer {
 
   #makeRecords(): MadeRecord[] {
     const { random, name } = this.#parts
-    const { recordBytesMax, recordsPerBatchMax, largeShare } = this.#options
+    const { recordBytesMax, recordsPerBatchMax, largeShare, hasTags } = this.#options
     const isLarge = random.chance(largeShare)
     const count = isLarge ? 2 : 1 + random.below(recordsPerBatchMax)
     return Array.from({ length: count }, () => {
       const bytes = isLarge ? 70_000 + random.below(30_000) : random.below(recordBytesMax)
       this.#recordCount += 1
-      return makeRecord(`${name}.${this.#recordCount}`, `k${random.below(12)}`, bytes, random)
+      return makeRecord(`${name}.${this.#recordCount}`, `k${random.below(12)}`, bytes, random, hasTags)
     })
   }
 
@@ -156,22 +170,34 @@ export class Producer {
   }
 
   #settle(pending: Pending, error: string, baseOffset: number): boolean {
-    const { send, tryCount } = pending
-    const { recorder } = this.#parts
+    const { send, tryCount, topic } = pending
+    const { recorder, catalogue } = this.#parts
     if (error === 'NONE' || error === 'DUPLICATE_SEQUENCE_NUMBER') {
       send.baseOffset = error === 'NONE' ? baseOffset : -1
       recorder.end(send, 'ok')
       this.#opened.add(send.log)
       return true
     }
-    if (error === 'NOT_LEADER_OR_FOLLOWER') this.#session.forgetLeaders()
+    if (rottenErrors.has(error) && tryCount > rottenTryCountMax && this.#mayRefuseForEver(send.log)) {
+      recorder.end(send, 'unknown')
+      return true
+    }
+    if (error === 'NOT_LEADER_OR_FOLLOWER' || error === 'LEADER_NOT_AVAILABLE') this.#session.forgetLeaders()
     // An earlier batch of the log that has to be sent again leaves a gap before this one for now.
     const isGap = this.#pending.some((other) => other.send.log === send.log && other.sequence < pending.sequence)
     const isLost = error === 'OUT_OF_ORDER_SEQUENCE_NUMBER' && !isGap
-    if (!refusals.includes(error) && !isLost && error !== 'UNKNOWN_PRODUCER_ID') return false
+    const isEarly = error.startsWith('UNKNOWN_TOPIC') && this.#options.mayHearLate && catalogue.topics.includes(topic)
+    if (isEarly) this.#session.forgetLeaders()
+    if ((isEarly || !refusals.includes(error)) && !isLost && error !== 'UNKNOWN_PRODUCER_ID') return false
     send.error = error
     // What an earlier try has done is not known.
     recorder.end(send, tryCount > 1 ? 'unknown' : 'failed')
     return true
+  }
+
+  /** Nothing happens any more, and nobody has what a log lacks whose files were damaged on purpose: it takes no records. */
+  #mayRefuseForEver(log: string): boolean {
+    const { recorder, isEnding } = this.#parts
+    return isEnding() && recorder.history.logs.get(log)?.rotten === true && !recorder.mendable.has(log)
   }
 }

@@ -36,8 +36,8 @@ export class Reader {
   readonly #parts: ClientParts
   readonly #options: ReaderOptions
   readonly #positions = new Map<string, Position>()
-  #sessionId = 0
-  #sessionEpoch = 0
+  /** Fetch sessions by broker id. */
+  readonly #fetchSessions = new Map<number, { id: number; epoch: number }>()
 
   constructor(parts: ClientParts, options: ReaderOptions) {
     this.#session = new Session(parts)
@@ -71,27 +71,42 @@ export class Reader {
     }
   }
 
+  /** Asks the leader of some log for all that it leads. */
   async #poll(): Promise<void> {
-    const isFull = this.#sessionEpoch === 0
-    const asked = [...this.#positions.values()].filter(({ changed }) => isFull || changed)
-    // In a session the broker answers for partitions that were asked for earlier as well.
-    const positions = new Map([...this.#positions].map(([log, { offset }]) => [log, offset]))
-    const begin = this.#parts.recorder.tick()
+    const { random, recorder } = this.#parts
+    const all = [...this.#positions.values()]
+    const some = all[random.below(all.length)]!
+    const begin = recorder.tick()
     try {
-      const first = [...this.#positions.values()][0]!
-      const connection = await this.#session.leader(first.topic.id, first.partition)
-      const answer = await connection.exchange(apis[1], 13, this.#request(asked), this.#options.maxWaitMs + 5000)
-      this.#take(answer, positions, begin)
+      const connection = await this.#session.leader(some.topic.id, some.partition)
+      const leader = this.#leaderOf(some)
+      const led = all.filter((position) => this.#leaderOf(position) === leader)
+      const fetchSession = this.#fetchSessions.get(leader) ?? { id: 0, epoch: 0 }
+      const asked = led.filter(({ changed }) => fetchSession.epoch === 0 || changed)
+      // In a session the broker answers for partitions that were asked for earlier as well.
+      const positions = new Map(led.map(({ log, offset }) => [log, offset]))
+      const request = this.#request(asked, fetchSession)
+      const answer = await connection.exchange(apis[1], 13, request, this.#options.maxWaitMs + 5000)
+      this.#take(answer, positions, begin, leader)
       await this.#reset()
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
-      this.#sessionEpoch = 0
-      this.#sessionId = 0
-      await this.#session.sleep(this.#parts.random.between(20, 200))
+      this.#leadersChanged()
+      await this.#session.sleep(random.between(20, 200))
     }
   }
 
-  #request(asked: readonly Position[]) {
+  #leaderOf({ topic, partition }: Position): number {
+    return this.#session.leaderId(topic.id, partition)
+  }
+
+  /** Who leads what is to be found out anew, and sessions begin anew with it: the simplest way to have the right logs in each. */
+  #leadersChanged(): void {
+    this.#session.forgetLeaders()
+    this.#fetchSessions.clear()
+  }
+
+  #request(asked: readonly Position[], { id, epoch }: { id: number; epoch: number }) {
     const { maxWaitMs, minBytes, partitionBytesMax, sessions } = this.#options
     for (const position of asked) position.changed = false
     const topics = [...Map.groupBy(asked, ({ topic }) => topic.id)].map(([topicId, positions]) => ({
@@ -102,35 +117,37 @@ export class Reader {
         partitionMaxBytes: partitionBytesMax,
       })),
     }))
-    const session = { sessionId: this.#sessionId, sessionEpoch: sessions ? this.#sessionEpoch : -1 }
     return {
       maxWaitMs,
       minBytes,
       maxBytes: 4 * partitionBytesMax,
       isolationLevel: 0,
-      ...session,
+      sessionId: id,
+      sessionEpoch: sessions ? epoch : -1,
       topics,
       forgottenTopicsData: [],
       rackId: '',
     }
   }
 
-  #take(answer: FetchResponse, positions: ReadonlyMap<string, number>, begin: number): void {
+  #take(answer: FetchResponse, positions: ReadonlyMap<string, number>, begin: number, leader: number): void {
     if (answer.errorCode !== 0) {
-      this.#sessionEpoch = 0
-      this.#sessionId = 0
+      this.#fetchSessions.delete(leader)
       return
     }
     if (this.#options.sessions) {
-      this.#sessionId = answer.sessionId
-      this.#sessionEpoch = answer.sessionId === 0 ? 0 : this.#sessionEpoch + 1
+      const epoch = this.#fetchSessions.get(leader)?.epoch ?? 0
+      this.#fetchSessions.set(leader, { id: answer.sessionId, epoch: answer.sessionId === 0 ? 0 : epoch + 1 })
     }
     for (const { topicId, partitions } of answer.responses) {
       for (const partition of partitions) {
         const log = logOf(topicId, partition.partitionIndex)
         const position = this.#positions.get(log)
+        const from = positions.get(log)
         if (position === undefined) throw new Error(`an answer for ${log}, which is not in the session`)
-        this.#takePartition(position, partition, { begin, from: positions.get(log)! })
+        // Asked for earlier in this session; since then another broker was said to lead it.
+        if (from === undefined) this.#leadersChanged()
+        else this.#takePartition(position, partition, { begin, from })
       }
     }
   }
@@ -146,7 +163,7 @@ export class Reader {
       this.#forgetIfGone(position)
       return
     }
-    if (error === 'NOT_LEADER_OR_FOLLOWER') this.#session.forgetLeaders()
+    if (error === 'NOT_LEADER_OR_FOLLOWER') this.#leadersChanged()
     position.changed = true
     if (error !== 'NONE' && error !== 'OFFSET_OUT_OF_RANGE') return
     const next = recordPoll(recorder, answer, { ...asked, log: position.log, consumer: name })
@@ -165,8 +182,7 @@ export class Reader {
 
   /** A topic that was deleted is dropped; with it goes the session, which is the simplest way to forget a part of it. */
   #forgetIfGone(position: Position): void {
-    this.#sessionEpoch = 0
-    this.#sessionId = 0
+    this.#fetchSessions.clear()
     if (this.#parts.catalogue.topics.includes(position.topic)) return
     this.#positions.delete(position.log)
   }

@@ -1,9 +1,16 @@
-import type { History, Outcome, Span } from '../checkers/history.ts'
+import type { History } from '../checkers/history.ts'
+import type { Outcome, Span } from '../checkers/span.ts'
 import { emptyHistory } from '../checkers/history.ts'
+import { emptyMetadataHistory } from '../checkers/metadata/metadata-history.ts'
+import type { MetadataHistory } from '../checkers/metadata/metadata-history.ts'
 
 /** Writes down what clients see. All of them share it, so that its count orders everything that happens in the world. */
 export class Recorder {
   readonly history: History = emptyHistory()
+  /** What brokers and operators of a cluster asked the metadata store. */
+  readonly metadata: MetadataHistory = emptyMetadataHistory()
+  /** Broker by log, where a bit was turned on one broker while others had everything: it must be mended from them. */
+  readonly mendable = new Map<string, number>()
   #count = 0
   /** Operations that were answered with success, of any kind. */
   acknowledgedCount = 0

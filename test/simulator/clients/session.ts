@@ -46,6 +46,11 @@ export class Session {
     return address === undefined ? this.any() : this.#connect(address)
   }
 
+  /** Broker id of the leader as far as it is known; -1 if it is not. */
+  leaderId(topicId: string, partition: number): number {
+    return this.#leaders.get(logOf(topicId, partition)) ?? -1
+  }
+
   /** A connection to some broker of the bootstrap list. @throws NoAnswer */
   any(): Promise<WireConnection> {
     const { bootstrap, random } = this.parts
@@ -109,9 +114,12 @@ export class Session {
         if (connection.isUsable) return connection
       } catch (error) {
         this.#forget(key, opening)
+        this.forgetLeaders()
         throw error
       }
+      // As clients do: whoever is gone may have a successor.
       this.#forget(key, opening)
+      this.forgetLeaders()
     }
   }
 

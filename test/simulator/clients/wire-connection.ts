@@ -13,21 +13,26 @@ interface Exchange {
   timer: { cancel(): void }
 }
 
+/** For all connections: what has arrived is copied at once. */
+const buffer = Buffer.alloc(64 * 1024)
+
 /** One connection of a simulated client to a broker. Requests may be sent without waiting; answers come in order. */
 export class WireConnection implements Receiver {
+  /** The machine at the other end. */
+  readonly peer: string
   readonly #host: Host
   readonly #connection: Connection
   readonly #clientId: string
   readonly #writer = new Writer()
   readonly #exchanges: Exchange[] = []
-  readonly #buffer = Buffer.alloc(64 * 1024)
   #received: Buffer[] = []
   #receivedBytes = 0
   #wantedBytes = 4
   #correlationId = 0
   #dead = false
 
-  private constructor(host: Host, connection: Connection, clientId: string) {
+  private constructor(host: Host, connection: Connection, peer: string, clientId: string) {
+    this.peer = peer
     this.#host = host
     this.#connection = connection
     this.#clientId = clientId
@@ -42,7 +47,7 @@ export class WireConnection implements Receiver {
     } catch (error) {
       throw new NoAnswer(`cannot connect to ${address.host}`, { cause: error })
     }
-    return new WireConnection(host, connection, clientId)
+    return new WireConnection(host, connection, address.host, clientId)
   }
 
   get isUsable(): boolean {
@@ -76,11 +81,11 @@ export class WireConnection implements Receiver {
   }
 
   buffer(): Uint8Array {
-    return this.#buffer
+    return buffer
   }
 
   received(count: number): void {
-    this.#received.push(Buffer.from(this.#buffer.subarray(0, count)))
+    this.#received.push(Buffer.from(buffer.subarray(0, count)))
     this.#receivedBytes += count
     while (!this.#dead && this.#receivedBytes >= this.#wantedBytes) {
       const bytes = Buffer.concat(this.#received)

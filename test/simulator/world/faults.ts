@@ -1,21 +1,8 @@
-import type { SimulatedRandom } from '../../../packages/broker/src/host/simulated/simulated-random.ts'
-import type { SimulatedWorld } from '../../../packages/broker/src/host/simulated/simulated-world.ts'
-import type { Recorder } from '../clients/recorder.ts'
-import type { BrokerMachine } from './broker-machine.ts'
+import { clusterFaults } from './cluster-faults.ts'
+import { operatorFaults } from './operator-faults.ts'
+import type { Fault, FaultTargets } from './fault.ts'
 import type { FaultName } from './plan.ts'
 import { rotColdSegment } from './rot.ts'
-
-export interface FaultTargets {
-  world: SimulatedWorld
-  random: SimulatedRandom
-  recorder: Recorder
-  brokers: readonly BrokerMachine[]
-  clientNames: () => readonly string[]
-  killClient: (name: string) => void
-}
-
-/** Begins a fault; gives back what ends it, or undefined if it did not hit anything. */
-type Fault = (targets: FaultTargets, broker: BrokerMachine, client: string) => (() => void) | undefined
 
 /** Path parts of the files whose sync may be made to fail; the empty one takes the next, whichever it is. */
 const syncedParts = ['/journal', '/logs', '/metadata', '']
@@ -24,6 +11,8 @@ const nothing = (): void => {}
 const usualSyncMs = { min: 0.2, max: 4 }
 
 const faults: Record<FaultName, Fault> = {
+  ...clusterFaults,
+  ...operatorFaults,
   kill: ({ random }, broker) => {
     if (!broker.isUp && random.chance(0.5)) return undefined
     broker.kill()
@@ -92,7 +81,9 @@ export class FaultSource {
   readonly #names: readonly FaultName[]
   readonly #calmMs: number
   readonly #active = new Map<FaultName, () => void>()
-  #ended = false
+  #endedAtMs = Infinity
+  /** When the last full disk got its space back. */
+  #fullUntilMs = -Infinity
 
   constructor(targets: FaultTargets, names: readonly FaultName[], calmMs: number) {
     this.#targets = targets
@@ -100,26 +91,28 @@ export class FaultSource {
     this.#calmMs = calmMs
   }
 
-  /** Whether a broker has a reason at present to refuse a start or to fail a stop. */
-  get isDiskFaulty(): boolean {
-    return this.#names.includes('failed-sync') && !this.#ended ? true : this.#active.has('full-disk')
+  /** Whether a broker had a reason at any time since then to refuse a start or to fail a stop: it tells a while later. */
+  wasDiskFaulty(sinceMs: number): boolean {
+    if (this.#names.includes('failed-sync') && this.#endedAtMs >= sinceMs) return true
+    return this.#active.has('full-disk') || this.#fullUntilMs >= sinceMs
   }
 
   start(): void {
     const { world, random } = this.#targets
     world.scheduler.schedule(random.between(0, 2 * this.#calmMs), 'next fault', () => {
-      if (this.#ended) return
+      if (this.#endedAtMs < Infinity) return
       // Sometimes there is peace for a longer while, so that work gets done and files grow cold.
       if (random.chance(0.8)) this.#hit(this.#names[random.below(this.#names.length)]!)
       this.start()
     })
   }
 
-  /** Ends all faults that last. */
+  /** Ends all faults that last, each in an event of its own: what one sets off must not go on in a process that the next one kills. */
   end(): void {
-    this.#ended = true
-    for (const name of this.#active.keys()) this.#stop(name)
-    this.#targets.world.network.healAll()
+    const { scheduler, network } = this.#targets.world
+    this.#endedAtMs = scheduler.nowMs
+    for (const name of this.#active.keys()) scheduler.schedule(0, `end of ${name}`, () => this.#stop(name))
+    scheduler.schedule(0, 'the network is whole', () => network.healAll())
   }
 
   #hit(name: FaultName): void {
@@ -137,6 +130,6 @@ export class FaultSource {
 
   #stop(name: FaultName): void {
     this.#active.get(name)?.()
-    this.#active.delete(name)
+    if (this.#active.delete(name) && name === 'full-disk') this.#fullUntilMs = this.#targets.world.scheduler.nowMs
   }
 }

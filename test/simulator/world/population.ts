@@ -1,25 +1,14 @@
-import type { SimulatedWorld } from '../../../packages/broker/src/host/simulated/simulated-world.ts'
 import { Admin } from '../clients/admin.ts'
 import { Auditor } from '../clients/auditor.ts'
 import { Catalogue } from '../clients/catalogue.ts'
 import { GroupMember } from '../clients/group-member.ts'
 import { Producer } from '../clients/producer.ts'
 import { Reader } from '../clients/reader.ts'
-import type { Recorder } from '../clients/recorder.ts'
 import type { ClientParts } from '../clients/session.ts'
 import { kafkaPort } from './broker-machine.ts'
-import type { BrokerMachine } from './broker-machine.ts'
 import { groupsBehind } from './group-progress.ts'
-import type { Plan } from './plan.ts'
-
-export interface PopulationOptions {
-  plan: Plan
-  world: SimulatedWorld
-  recorder: Recorder
-  brokers: readonly BrokerMachine[]
-  isEnding: () => boolean
-  crashed: (name: string, error: unknown) => void
-}
+import type { PopulationOptions } from './population-options.ts'
+import { QueuePopulation } from './queue-population.ts'
 
 interface Client {
   name: string
@@ -39,18 +28,33 @@ export class Population {
   readonly #options: PopulationOptions
   readonly #catalogue: Catalogue
   readonly #clients: Client[] = []
+  readonly #queues: QueuePopulation
   #prepared = false
 
   constructor(options: PopulationOptions) {
     this.#options = options
-    this.#catalogue = new Catalogue(options.recorder.history)
+    this.#catalogue = new Catalogue(options.recorder.history, options.plan.brokerCount > 1)
     const { plan } = options
-    const admin = { pauseMs: 800, topicCountMax: plan.topics + 3, may: plan.admin }
+    const admin = {
+      pauseMs: plan.adminPauseMs,
+      topicCountMax: plan.topics + 3,
+      minInsyncReplicas: plan.minInsyncReplicas,
+      may: plan.admin,
+    }
     const parts = this.#parts('founder', 1)
-    this.#guard('founder', new Admin(parts, admin).prepare(plan.topics), () => (this.#prepared = true))
+    this.#queues = new QueuePopulation(options, (name) => this.#parts(name, 1))
+    const prepare = async (): Promise<void> => {
+      await new Admin(parts, admin).prepare(plan.topics)
+      await this.#queues.prepare()
+    }
+    this.#guard('founder', prepare(), () => (this.#prepared = true))
     this.#add('admin', (each) => new Admin(each, admin).run())
     this.#addProducers()
     this.#addConsumers()
+    this.#queues.addTo(
+      (name, run) => this.#add(name, run, true),
+      () => this.#areSendersDone,
+    )
   }
 
   get isPrepared(): boolean {
@@ -65,8 +69,13 @@ export class Population {
   get unfinished(): string[] {
     const { plan, recorder } = this.#options
     const clients = this.#clients.filter(({ endless, done }) => !endless && !done).map(({ name }) => name)
-    if (clients.length > 0 || plan.groupMembers === 0) return clients
-    return groupsBehind(recorder.history, this.#catalogue, group)
+    if (clients.length > 0) return clients
+    const behind = plan.groupMembers === 0 ? [] : groupsBehind(recorder.history, this.#catalogue, group)
+    return [...behind, ...this.#queues.undrained]
+  }
+
+  get #areSendersDone(): boolean {
+    return this.#options.isEnding() && this.#clients.every(({ endless, done }) => endless || done)
   }
 
   start(): void {
@@ -98,19 +107,30 @@ export class Population {
 
   audit(name: string, done: () => void): void {
     const parts = this.#parts(name, 1)
-    this.#guard(name, new Auditor(parts).run(), done)
+    const run = async (): Promise<void> => {
+      await new Auditor(parts).run()
+      await this.#queues.audit(name)
+    }
+    this.#guard(name, run(), done)
   }
 
   #addProducers(): void {
     const { plan, world } = this.#options
     const random = world.scheduler.random.stream('producers')
-    const common = { recordBytesMax: plan.recordBytesMax, largeShare: plan.largeShare, compression: plan.compression }
+    const common = {
+      recordBytesMax: plan.recordBytesMax,
+      largeShare: plan.largeShare,
+      compression: plan.compression,
+      mayHearLate: plan.brokerCount > 1,
+      hasTags: plan.queueGroups.length > 0,
+    }
     for (let index = 0; index < plan.idempotentProducers + plan.plainProducers; index += 1) {
       const idempotent = index < plan.idempotentProducers
       const options = {
         ...common,
         idempotent,
-        acks: idempotent || random.chance(0.5) ? (-1 as const) : (1 as const),
+        // What one of several brokers alone has acknowledged may be lost with it.
+        acks: idempotent || plan.brokerCount > 1 || random.chance(0.5) ? (-1 as const) : (1 as const),
         windowMax: idempotent ? plan.windowMax : 1,
         pauseMs: random.between(20, 300),
         recordsPerBatchMax: 1 + random.below(6),

@@ -1,5 +1,6 @@
-import type { SimulatedRandom } from '../../../packages/broker/src/host/simulated/simulated-random.ts'
-import type { Recorder } from '../clients/recorder.ts'
+import type { ClusterImage } from '../../../packages/broker/src/image/cluster-image.ts'
+import { isIntact } from '../../../packages/broker/src/image/partition-change.ts'
+import type { FaultTargets } from './fault.ts'
 import { dataDirectory } from './broker-machine.ts'
 import type { BrokerMachine } from './broker-machine.ts'
 
@@ -8,11 +9,11 @@ const folderForm = /\/logs\/.+-(\d+)\.([\w-]{22})(?:\.\d+)?\/\d{20}[^/]*\.log$/
 
 /**
  * Turns a bit in a segment that is written no more. The log is marked: what it serves from now on must still be right,
- * but it may refuse to serve.
+ * but it may refuse to serve, unless other replicas have all of it.
  */
 export function rotColdSegment(
-  { recorder, random }: { recorder: Recorder; random: SimulatedRandom },
-  { node, isUp }: BrokerMachine,
+  { recorder, random, metadata }: Pick<FaultTargets, 'recorder' | 'random' | 'metadata'>,
+  { node, isUp, brokerId }: BrokerMachine,
 ): boolean {
   if (!isUp) return false
   const { disk } = node.host
@@ -29,6 +30,18 @@ export function rotColdSegment(
   const picked = cold[random.below(cold.length)]
   if (picked === undefined) return false
   node.disk.flipBit(picked.path, random.below(disk.sizeOf(picked.path)!), random.below(8))
-  recorder.history.logs.get(picked.log)!.rotten = true
+  const facts = recorder.history.logs.get(picked.log)!
+  // Only one replica of it is ever broken, or nobody might have the record.
+  if (!facts.rotten && isHeldByOthers(picked.log, brokerId, metadata?.image))
+    recorder.mendable.set(picked.log, brokerId)
+  else recorder.mendable.delete(picked.log)
+  facts.rotten = true
   return true
+}
+
+function isHeldByOthers(log: string, brokerId: number, image: ClusterImage | undefined): boolean {
+  const [topicId, index] = log.split('/')
+  const state = image?.topicsById.get(topicId!)?.partitions[Number(index)]
+  if (state === undefined || !state.replicas.includes(brokerId)) return false
+  return state.inSyncReplicas.some((id) => id !== brokerId && isIntact(state, image!.brokers, id))
 }

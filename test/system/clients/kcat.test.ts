@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import type { ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import type { Readable, Writable } from 'node:stream'
-import { Cluster, createTopic } from '@polylog/client'
+import { Cluster, createTopic } from '@polylog/client/admin'
 import type { Connect, GroupMember, RealClient } from './scenario.ts'
 import { describeClient, skipClient } from './suite.ts'
 

@@ -1,7 +1,5 @@
-import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import type { Binding, KafkaConsumer, KafkaProducer } from './librdkafka/binding.ts'
+import { collectGarbage } from './librdkafka/collect-garbage.ts'
 import { installLibrdkafka } from './librdkafka/install.ts'
 import type { Connect, GroupMember, RealClient } from './scenario.ts'
 import { describeClient, skipClient } from './suite.ts'
@@ -84,20 +82,6 @@ function read(consumer: KafkaConsumer, topic: string, received: Parameters<RealC
 /** Partitions that a rebalance took away must not be committed: their new owner may be further already. */
 function assigned(consumer: KafkaConsumer): number[] {
   return consumer.assignment().flatMap(({ partitionOffset }) => partitionOffset.map(({ partition }) => partition))
-}
-
-/**
- * The binding ends its clients, their threads and their membership only when their objects are collected. Until then they
- * look for the broker that is gone, and say so on stderr.
- */
-async function collectGarbage(): Promise<void> {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  // What awaits and closures still hold is let go of in the turns in between.
-  for (let round = 0; round < 3; round++) {
-    await setImmediate()
-    collect()
-  }
 }
 
 /** A commit that a rebalance crosses is refused; whoever gets the partition is then given those records again. */

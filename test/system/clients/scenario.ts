@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { Cluster, committedOffsets, describeGroup } from '@polylog/client'
-import type { CommittedOffset } from '@polylog/client'
+import { Cluster, committedOffsets, describeGroup } from '@polylog/client/admin'
+import type { CommittedOffset } from '@polylog/client/admin'
 import { BrokerProcess } from '../broker-process.ts'
 import { until } from '../wait.ts'
 import type { Compression } from '@polylog/wire/records'

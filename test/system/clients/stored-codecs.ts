@@ -1,4 +1,4 @@
-import { Cluster } from '@polylog/client'
+import { Cluster } from '@polylog/client/admin'
 import { apis } from '@polylog/wire'
 import { compressionNames } from '@polylog/wire/records'
 import type { Compression } from '@polylog/wire/records'

@@ -1,11 +1,12 @@
-import { Cluster, encodeBatch } from '@polylog/client'
+import { Cluster, encodeBatch } from '@polylog/client/admin'
 import { apis } from '@polylog/wire'
 import kafkajs from 'kafkajs'
 import type { Producer } from 'kafkajs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Acknowledged } from './history.ts'
+import { kafkajsClient, patientRetry } from './kafkajs-client.ts'
 
-const { CompressionTypes, Kafka, logLevel } = kafkajs
+const { CompressionTypes } = kafkajs
 
 /** Something that writes until it is stopped, and remembers what was acknowledged. */
 export interface Writer extends AsyncDisposable {
@@ -48,11 +49,10 @@ export function writeWithKafkajs(address: string, topic: string, partitions: rea
   const refusals: string[] = []
   const drafts = new Drafts('kafkajs')
   let stopping = false
-  const retry = { initialRetryTime: 30, maxRetryTime: 300, retries: 1000 }
-  const kafka = new Kafka({ brokers: [address], logLevel: logLevel.NOTHING, connectionTimeout: 2000, retry })
+  const kafka = kafkajsClient(address)
   const writing = (async () => {
     while (!stopping) {
-      const producer = kafka.producer({ idempotent: true, retry })
+      const producer = kafka.producer({ idempotent: true, retry: patientRetry })
       await producer.connect()
       try {
         while (!stopping) await sendOnce(producer)

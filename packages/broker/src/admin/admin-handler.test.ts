@@ -4,6 +4,7 @@ import { MetricsRegistry } from '../telemetry/metrics.ts'
 import { adminHandler } from './admin-handler.ts'
 import type { AdminSources } from './admin-handler.ts'
 import type { HttpRequest, HttpResponse } from '../host/http.ts'
+import { adminSources } from './testing/admin-sources.ts'
 
 const get = (path: string, method = 'GET'): HttpRequest => ({
   method,
@@ -13,20 +14,8 @@ const get = (path: string, method = 'GET'): HttpRequest => ({
   body: new Uint8Array(0),
 })
 
-function sources(changes: Partial<AdminSources> = {}): AdminSources {
-  return {
-    version: '0.1.0',
-    metrics: new MetricsRegistry(),
-    kafka: () => '127.0.0.1:9092',
-    dataDirectory: '/data',
-    findUnreadiness: () => undefined,
-    findDeath: () => undefined,
-    ...changes,
-  }
-}
-
 async function ask(request: HttpRequest, changes: Partial<AdminSources> = {}): Promise<HttpResponse> {
-  return await adminHandler(sources(changes))(request)
+  return await adminHandler(adminSources(changes))(request)
 }
 
 describe('admin pages', () => {
@@ -60,7 +49,9 @@ describe('admin pages', () => {
     const missing = await ask(get('/metrcs'))
     assert.equal(missing.status, 404)
     assert.deepEqual(JSON.parse(String(missing.body)), {
-      error: { status: 404, message: 'There is no such page; did you mean /metrics?' },
+      error: 'unknown-path',
+      message: 'There is no such page.',
+      hint: 'Did you mean /metrics?',
     })
     assert.equal((await ask(get('/constructor'))).status, 404)
     const post = await ask(get('/metrics', 'POST'))

@@ -2,6 +2,12 @@ import { nearestOf } from '../config/nearest.ts'
 import type { MetricsRegistry } from '../telemetry/metrics.ts'
 import { prometheusContentType, prometheusText } from '../telemetry/prometheus.ts'
 import type { HttpHandler, HttpRequest, HttpResponse } from '../host/http.ts'
+import { answerApi, apiPrefix } from './cluster-api.ts'
+import type { ClusterSources } from './cluster-sources.ts'
+import type { GuardFacts } from './request-guard.ts'
+import { checkLogin } from './login-gate.ts'
+import type { LoginFacts } from './login-gate.ts'
+import { ApiError, answerTo } from './api-error.ts'
 import { errorResponse, jsonResponse, textResponse } from './responses.ts'
 
 /** What the admin pages show, asked for at each request. */
@@ -15,6 +21,11 @@ export interface AdminSources {
   findUnreadiness(): string | undefined
   /** Why a restart is the only cure (the journal failed); undefined while the process is sound. */
   findDeath(): string | undefined
+  /** The cluster; undefined until the broker has found it. */
+  cluster(): ClusterSources | undefined
+  readonly guard: GuardFacts
+  /** Who must log in: nobody ('open'), everybody but those who look at health and metrics, or not known before the start. */
+  login?: () => LoginFacts | 'open' | 'starting'
 }
 
 type Page = (sources: AdminSources) => HttpResponse
@@ -26,20 +37,46 @@ const pages: Readonly<Record<string, Page>> = {
   '/health/ready': (sources) => health(sources.findDeath() ?? sources.findUnreadiness()),
 }
 
-/** The HTTP port: metrics, health and a page that says what this is. All of it can be read by anyone who reaches it. */
+/**
+ * The HTTP port: metrics, health, a page that says what this is, and the API of the cluster (docs/http-api.md). All of it
+ * can be read by anyone who reaches it; who may change something is the matter of request-guard.ts.
+ */
 export function adminHandler(sources: AdminSources): HttpHandler {
-  return (request) => answer(sources, request)
+  return async (request) => {
+    const login = sources.login?.() ?? 'open'
+    if (login === 'open') return answerAny(sources, request)
+    const isMonitoring = request.path === '/metrics' || request.path.startsWith('/health/')
+    try {
+      if (login === 'starting') {
+        if (isMonitoring) return answerAny(sources, request)
+        throw new ApiError(503, 'starting', 'The broker does not know its users yet.', 'Try again in a moment.')
+      }
+      if (isMonitoring && login.isMonitoringOpen) return answerAny(sources, request)
+      await checkLogin(request, login)
+    } catch (error) {
+      return answerTo(error)
+    }
+    if (login.everybody !== undefined) return answerAny(sources, request)
+    // Who has logged in is nobody from anywhere any more.
+    return answerAny({ ...sources, guard: { ...sources.guard, isEnabled: true } }, request)
+  }
+}
+
+function answerAny(sources: AdminSources, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
+  if (request.path.startsWith(apiPrefix)) return answerApi(request, sources.cluster(), sources.guard)
+  return answer(sources, request)
 }
 
 function answer(sources: AdminSources, request: HttpRequest): HttpResponse {
   const page = Object.hasOwn(pages, request.path) ? pages[request.path] : undefined
   if (page === undefined) {
     const nearest = nearestOf(request.path, Object.keys(pages))
-    const hint = nearest === undefined ? `there are ${Object.keys(pages).join(', ')}` : `did you mean ${nearest}?`
-    return errorResponse(404, `There is no such page; ${hint}`)
+    const hint = nearest === undefined ? `There are ${Object.keys(pages).join(', ')}.` : `Did you mean ${nearest}?`
+    return errorResponse(404, 'unknown-path', 'There is no such page.', hint)
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') {
-    return errorResponse(405, `${request.path} can only be read (GET).`, { allow: 'GET, HEAD' })
+    const message = `${request.path} can only be read (GET).`
+    return errorResponse(405, 'method-not-allowed', message, undefined, { allow: 'GET, HEAD' })
   }
   const response = page(sources)
   return request.method === 'HEAD' ? { ...response, body: '' } : response
@@ -65,6 +102,7 @@ Data            ${sources.dataDirectory}
 /metrics        Prometheus metrics
 /health/live    200 while the process is sound, else 503
 /health/ready   200 while clients are served, else 503
+/api/cluster    brokers, partitions and the controller; docs/http-api.md lists the rest
 `,
   )
 }

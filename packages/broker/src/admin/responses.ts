@@ -15,8 +15,14 @@ export function jsonResponse(status: number, value: unknown): HttpResponse {
   return textResponse(status, `${JSON.stringify(value)}\n`, 'application/json; charset=utf-8')
 }
 
-/** Errors have one form everywhere: `{"error":{"status":404,"message":"…"}}`. */
-export function errorResponse(status: number, message: string, headers: Record<string, string> = {}): HttpResponse {
-  const response = jsonResponse(status, { error: { status, message } })
+/** Errors have one form everywhere: `{"error":"unknown-topic","message":"…","hint":"…"}`; `hint` only if there is one. */
+export function errorResponse(
+  status: number,
+  code: string,
+  message: string,
+  hint?: string,
+  headers: Readonly<Record<string, string>> = {},
+): HttpResponse {
+  const response = jsonResponse(status, { error: code, message, hint })
   return { ...response, headers: { ...response.headers, ...headers } }
 }

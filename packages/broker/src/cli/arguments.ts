@@ -3,6 +3,13 @@ import { suggestionFor } from '../config/nearest.ts'
 import type { Flags } from './flags.ts'
 import { UsageError } from './exit-code.ts'
 
+/** What those look for who know Kafka's own tools. */
+const flagsOfKafka: Readonly<Record<string, string>> = {
+  '--bootstrap-server': '--broker HOST:PORT',
+  '--from-beginning': '--from beginning',
+  '--max-messages': '--max N',
+}
+
 /** The words and flags of one command line, checked against what the command knows. */
 export class Arguments {
   /** What is not a flag. */
@@ -37,7 +44,10 @@ export class Arguments {
       const flag = flags[token.name]
       if (flag === undefined) {
         const known = Object.keys(flags).map((name) => `--${name}`)
-        throw new UsageError(`unknown flag ${token.rawName}${suggestionFor(token.rawName, known)}`)
+        const ours = flagsOfKafka[token.rawName]
+        const isOurs = ours !== undefined && known.includes(ours.split(' ')[0]!)
+        const hint = isOurs ? `; here it is ${ours}` : suggestionFor(token.rawName, known)
+        throw new UsageError(`unknown flag ${token.rawName}${hint}`)
       }
       if (flag.type === 'boolean' && token.value !== undefined) throw new UsageError(`${token.rawName} takes no value`)
       // `--data --json` is a forgotten value; one that does start with dashes may follow an equals sign.

@@ -1,11 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { Cluster, Fetcher, Producer, compressionNames, createTopic, deleteTopic, listOffsets } from '@polylog/client'
-import type { OutgoingRecord } from '@polylog/client'
-import { brokerOf, printJson, withCluster } from './client-session.ts'
+import { Cluster, Fetcher, RecordProducer, createTopic, deleteTopic, listOffsets } from '@polylog/client/admin'
+import type { Compression, OutgoingRecord } from '@polylog/client/admin'
+import { clusterOptionsOf, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
 import { brokerFlag, jsonFlag } from './flags.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
 import { Progress } from './progress.ts'
+import { compressionFlag, compressionOf } from './record-flags.ts'
 import { formatCount, formatTable } from './table.ts'
 
 /** What one phase of the measurement gave. */
@@ -25,7 +26,7 @@ interface Load {
   recordBytes: number
   batchRecords: number
   producers: number
-  compression: (typeof compressionNames)[number]
+  compression: Compression
 }
 
 export const benchCommand: Command = {
@@ -52,12 +53,7 @@ export const benchCommand: Command = {
       value: 'N',
       documentation: 'Partitions of the topic (default: as many as producers).',
     },
-    compression: {
-      type: 'string',
-      value: 'CODEC',
-      short: 'z',
-      documentation: `${compressionNames.join(', ')} (default none).`,
-    },
+    ...compressionFlag,
     ...jsonFlag,
     ...brokerFlag,
   },
@@ -76,7 +72,7 @@ async function bench(context: CommandContext, cluster: Cluster): Promise<number>
     recordBytes,
     batchRecords: Math.max(1, Math.floor((given.whole('batch', 1, 67_108_864) ?? 65_536) / recordBytes)),
     producers,
-    compression: given.oneOf('compression', compressionNames) ?? 'none',
+    compression: compressionOf(given),
   }
   const partitionCount = given.whole('partitions', 1, 10_000) ?? producers
   await createTopic(cluster, { name: load.topic, partitionCount })
@@ -98,8 +94,8 @@ async function produce(context: CommandContext, load: Load, partitionCount: numb
   let claimed = 0
   const started = performance.now()
   const worker = async (number: number): Promise<void> => {
-    await using own = new Cluster({ brokers: brokerOf(context), clientId: 'polylog-bench' })
-    const producer = new Producer(own, { compression: load.compression, batchBytesMax: 67_108_864 })
+    await using own = new Cluster(await clusterOptionsOf(context, 'polylog-bench'))
+    const producer = new RecordProducer(own, { compression: load.compression, batchBytesMax: 67_108_864 })
     const record: OutgoingRecord = { value, partition: number % partitionCount }
     while (claimed < load.recordCount) {
       if (context.interrupted.aborted) throw new CommandError('interrupted')

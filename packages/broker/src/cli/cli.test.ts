@@ -52,9 +52,17 @@ Keys are spread anew: records of a key that come later may go to another partiti
 ones.
 
 Flags
-      --to N              Number of partitions in all.
-  -b, --broker HOST:PORT  Broker to talk to (default 127.0.0.1:9092, or POLYLOG_BROKER).
-  -h, --help              Show this help.
+      --to N                  Number of partitions in all.
+  -b, --broker HOST:PORT      Broker to talk to (default 127.0.0.1:9092, or POLYLOG_BROKER).
+      --user NAME             User to log in as (or POLYLOG_USER).
+      --password-file FILE    File whose first line is the password (or POLYLOG_PASSWORD; else it is asked for).
+      --tls                   Connect over TLS.
+      --tls-ca FILE           Authorities (PEM) to trust instead of the system's; turns TLS on, as the following do.
+      --tls-certificate FILE  Certificate (PEM) to show, if the broker asks for one.
+      --tls-key FILE          Key (PEM) of that certificate.
+      --tls-insecure          Take whoever answers for the broker. To try things out only.
+      --sasl-mechanism NAME   SCRAM-SHA-256 (default), SCRAM-SHA-512 or PLAIN (or POLYLOG_SASL_MECHANISM).
+  -h, --help                  Show this help.
 `,
     )
   })
@@ -64,6 +72,7 @@ Flags
       ['statr', 'there is no command "statr"; did you mean "start"?'],
       ['xyz', 'there is no command "xyz"; "polylog help" lists what there is'],
       ['topic lst', 'there is no topic command "lst"; did you mean "list"?'],
+      ['topic list --bootstrap-server h:1', 'unknown flag --bootstrap-server; here it is --broker HOST:PORT'],
       ['topic list --jsn', 'unknown flag --jsn; did you mean "--json"?'],
       ['topic list --json=1', '--json takes no value'],
       ['topic create', 'a word is missing; usage: polylog topic create TOPIC [--partitions N] [--config NAME=VALUE …]'],

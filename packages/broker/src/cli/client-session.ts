@@ -1,17 +1,25 @@
-import { Cluster } from '@polylog/client'
+import { Cluster } from '@polylog/client/admin'
+import type { ClusterOptions } from '@polylog/client/admin'
 import type { CommandContext } from './command.ts'
+import { credentialsOf } from './credentials.ts'
 import { CommandError } from './exit-code.ts'
+import { tlsOf } from './tls-flags.ts'
 
 const brokerDefault = '127.0.0.1:9092'
 
 /** The broker that the flags, or the environment, name. */
-export function brokerOf({ arguments: given, environment }: CommandContext): string {
+function brokerOf({ arguments: given, environment }: CommandContext): string {
   return given.text('broker') ?? environment['POLYLOG_BROKER'] ?? brokerDefault
+}
+
+/** How to reach the cluster, and who logs in, as flags and environment say. @throws UsageError, CommandError */
+export async function clusterOptionsOf(context: CommandContext, clientId: string): Promise<ClusterOptions> {
+  return { brokers: brokerOf(context), clientId, credentials: await credentialsOf(context), tls: tlsOf(context) }
 }
 
 /** Connects as the flags say, runs the body, and closes whatever happens. */
 export async function withCluster<T>(context: CommandContext, body: (cluster: Cluster) => Promise<T>): Promise<T> {
-  await using cluster = new Cluster({ brokers: brokerOf(context), clientId: 'polylog-cli' })
+  await using cluster = new Cluster(await clusterOptionsOf(context, 'polylog-cli'))
   return await body(cluster)
 }
 

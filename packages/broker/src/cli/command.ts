@@ -8,7 +8,13 @@ export interface CommandContext {
   arguments: Arguments
   environment: Readonly<Record<string, string | undefined>>
   /** Bytes of stdin, and whether a person types them. */
-  stdin: { readonly bytes: () => AsyncIterable<Uint8Array>; readonly isTerminal: boolean; readonly totalBytes?: number }
+  stdin: {
+    readonly bytes: () => AsyncIterable<Uint8Array>
+    readonly isTerminal: boolean
+    readonly totalBytes?: number
+    /** Whether a terminal shows what is typed. */
+    readonly hide?: (isHidden: boolean) => void
+  }
   /** Aborted by the first SIGINT or SIGTERM. */
   interrupted: AbortSignal
   version: string

@@ -6,6 +6,10 @@ export const commands: CommandTable = {
     summary: 'Start a broker.',
     load: async () => (await import('./start-command.ts')).startCommand,
   },
+  'dev-cluster': {
+    summary: 'Start several brokers and an etcd on this machine, to try things out.',
+    load: async () => (await import('./dev-cluster/dev-cluster-command.ts')).devClusterCommand,
+  },
   topic: {
     summary: 'Create, list, describe, change and delete topics.',
     load: async () => (await import('./topic-command.ts')).topicCommands,
@@ -21,6 +25,22 @@ export const commands: CommandTable = {
   group: {
     summary: 'List and describe consumer groups, move their offsets, delete them.',
     load: async () => (await import('./group-command.ts')).groupCommands,
+  },
+  user: {
+    summary: 'Make, list and remove users, and change their passwords.',
+    load: async () => (await import('./user-command.ts')).userCommands,
+  },
+  acl: {
+    summary: 'Say who may do what: make, list and remove access rules.',
+    load: async () => (await import('./acl-command.ts')).aclCommands,
+  },
+  cluster: {
+    summary: 'Show the brokers of a cluster, drain and remove them, move partitions.',
+    load: async () => (await import('./cluster-command.ts')).clusterCommands,
+  },
+  policy: {
+    summary: 'Say where replicas go, and settings of many topics at once.',
+    load: async () => (await import('./policy-command.ts')).policyCommands,
   },
   bench: {
     summary: 'Measure how fast a broker stores and delivers.',

@@ -53,12 +53,15 @@ function flagNames(flags: Flags): string[] {
 
 function bash(tree: Tree): string {
   const cases = [...tree].map(([words, next]) => `    "${words}") next="${next.join(' ')}" ;;`).join('\n')
+  // Behind a group comes a verb; all other words are those of the user, such as names of topics.
+  const groups = [...tree].filter(([words, next]) => words !== '' && !next[0]!.startsWith('--'))
+  const verbPlaces = groups.map(([words]) => `${words}'|'*`).join('|')
   return `_polylog() {
   local word words="" next=""
   for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     case "$words|$word" in
       *'|-'*) ;;
-      '|'*|topic'|'*|group'|'*) words="\${words:+$words }$word" ;;
+      ${["'|'*", verbPlaces].join('|')}) words="\${words:+$words }$word" ;;
     esac
   done
   case "$words" in

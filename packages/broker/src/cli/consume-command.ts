@@ -1,9 +1,10 @@
-import { Fetcher, GroupConsumer, listOffsets } from '@polylog/client'
-import type { Cluster, ReceivedRecord } from '@polylog/client'
+import { Fetcher, GroupReader, listOffsets } from '@polylog/client/admin'
+import type { Cluster, ReceivedRecord } from '@polylog/client/admin'
 import { withCluster } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
 import { brokerFlag, jsonFlag } from './flags.ts'
 import { UsageError, exitCodes } from './exit-code.ts'
+import { separatorFlag, separatorOf } from './record-flags.ts'
 import { formatRecord, recordFormats } from './record-line.ts'
 import { startPoint } from './start-point.ts'
 import { OutputClosed } from './terminal.ts'
@@ -38,11 +39,7 @@ export const consumeCommand: Command = {
       short: 'f',
       documentation: 'text (default): values; kv: key, tab, value; jsonl: everything as JSON.',
     },
-    separator: {
-      type: 'string',
-      value: 'TEXT',
-      documentation: 'What stands between key and value with --format kv (default: a tab).',
-    },
+    ...separatorFlag,
     ...jsonFlag,
     ...brokerFlag,
   },
@@ -90,7 +87,7 @@ function writerOf({
   terminal,
 }: CommandContext): (records: readonly ReceivedRecord[]) => Promise<void> {
   const format = given.has('json') ? 'jsonl' : (given.oneOf('format', recordFormats) ?? 'text')
-  const separator = given.text('separator') ?? '\t'
+  const separator = separatorOf(given)
   return (records) => terminal.print(Buffer.concat(records.map((record) => formatRecord(record, format, separator))))
 }
 
@@ -125,7 +122,7 @@ async function topicSource({ arguments: given }: CommandContext, cluster: Cluste
 function groupSource({ arguments: given }: CommandContext, cluster: Cluster): Source {
   const from = given.oneOf('from', ['beginning', 'end'])
   if (given.has('partition')) throw new UsageError('--partition does not go with --group, which shares partitions out')
-  const consumer = new GroupConsumer(cluster, {
+  const consumer = new GroupReader(cluster, {
     group: given.text('group')!,
     topics: [given.words[0]!],
     from: from ?? 'beginning',

@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { ClientError, Cluster, listOffsets } from '@polylog/client'
-import type { ClusterInfo } from '@polylog/client'
-import { brokerOf, printJson } from './client-session.ts'
+import { ClientError, Cluster, listAcls, listOffsets } from '@polylog/client/admin'
+import type { ClusterInfo, ClusterOptions } from '@polylog/client/admin'
+import { clusterOptionsOf, printJson } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
 import { brokerFlag, jsonFlag } from './flags.ts'
 import { exitCodes } from './exit-code.ts'
@@ -39,7 +39,7 @@ export const doctorCommand: Command = {
   run: async (context) => {
     const directory = resolve(context.arguments.text('data') ?? './polylog-data')
     const findings = [checkNode(), checkClock(), checkDirectory(directory), checkSpace(directory)]
-    findings.push(...(await checkBroker(brokerOf(context))))
+    findings.push(...(await checkBroker(await clusterOptionsOf(context, 'polylog-doctor'))))
     await report(context, findings)
     return findings.some(({ state }) => state === 'failed') ? exitCodes.failed : exitCodes.ok
   },
@@ -99,9 +99,9 @@ function nearestExisting(path: string): string {
   return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path))
 }
 
-async function checkBroker(broker: string): Promise<Finding[]> {
+async function checkBroker(options: ClusterOptions): Promise<Finding[]> {
   const findings: Finding[] = []
-  await using cluster = new Cluster({ brokers: broker, clientId: 'polylog-doctor', requestTimeoutMs: 5000 })
+  await using cluster = new Cluster({ ...options, requestTimeoutMs: 5000 })
   try {
     const began = performance.now()
     const versions = await cluster.versions()
@@ -109,14 +109,15 @@ async function checkBroker(broker: string): Promise<Finding[]> {
     findings.push({
       check: 'connection',
       state: 'ok',
-      detail: `${broker} answered ApiVersions in ${took} ms with ${versions.size} APIs`,
+      detail: `${options.brokers} answered ApiVersions in ${took} ms with ${versions.size} APIs`,
     })
     const info = await cluster.describe()
     findings.push(
       metadataFinding(info),
       leaderFinding(info),
-      await reachFinding(info),
+      await reachFinding(info, options),
       await readFinding(cluster, info),
+      ...(await ruleFindings(cluster)),
     )
   } catch (error) {
     if (!(error instanceof ClientError)) throw error
@@ -132,10 +133,13 @@ async function checkBroker(broker: string): Promise<Finding[]> {
 }
 
 function adviceFor(error: ClientError): string | undefined {
-  if (error.kind === 'unreachable')
+  if (error.code === 'unreachable')
     return 'start a broker with "polylog start", or name another with --broker HOST:PORT'
-  if (error.kind === 'not-kafka') return 'check the port: 9092 is for Kafka clients, 15672 for HTTP'
-  if (error.kind === 'timed-out') return 'a firewall may drop packets, or the broker is overloaded; look at its log'
+  if (error.code === 'authentication-failed')
+    return 'name a user with --user and --password-file; "polylog user list" lists them'
+  if (error.code === 'tls-failed') return 'name the authority of the broker with --tls-ca; docs/security.md has more'
+  if (error.code === 'not-kafka') return 'check the port: 9092 is for Kafka clients, 15672 for HTTP'
+  if (error.code === 'timed-out') return 'a firewall may drop packets, or the broker is overloaded; look at its log'
   return undefined
 }
 
@@ -154,11 +158,11 @@ function leaderFinding({ topics }: ClusterInfo): Finding {
 }
 
 /** Clients go on with the addresses in the metadata; one that they cannot reach is the commonest trap of all. */
-async function reachFinding({ brokers }: ClusterInfo): Promise<Finding> {
+async function reachFinding({ brokers }: ClusterInfo, options: ClusterOptions): Promise<Finding> {
   const unreachable: string[] = []
   for (const { host, port } of brokers) {
     const address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-    await using single = new Cluster({ brokers: address, requestTimeoutMs: 5000 })
+    await using single = new Cluster({ ...options, brokers: address, requestTimeoutMs: 5000 })
     const failure = await single.versions().then(
       () => undefined,
       (error: unknown) => (error instanceof Error ? error.message : String(error)),
@@ -179,6 +183,24 @@ async function readFinding(cluster: Cluster, { topics }: ClusterInfo): Promise<F
   const indexes = topic.partitions.filter(({ leader }) => leader >= 0).map(({ index }) => index)
   const ends = await listOffsets(cluster, topic.name, indexes, 'end')
   return { check: 'reading', state: 'ok', detail: `topic ${topic.name} told the ends of ${ends.size} partition(s)` }
+}
+
+/** A broker denies everybody what it cannot read a rule about. Nothing is found where rules are not asked, or not shown to us. */
+async function ruleFindings(cluster: Cluster): Promise<Finding[]> {
+  const check = 'access rules'
+  try {
+    const denial = { permission: 'deny', operation: 'all', principal: 'User:*', host: '*' } as const
+    const denied = await listAcls(cluster, denial)
+    if (denied.length === 0) return [{ check, state: 'ok', detail: 'nothing is denied to everybody' }]
+    const names = denied.slice(0, 5).map(({ resourceType, resourceName }) => `${resourceType} ${resourceName}`)
+    const detail = `${denied.length} deny everything to everybody but super users: ${names.join(', ')}`
+    const advice =
+      'if nobody made such a rule, it stands for one that the broker cannot read; its log says which. "polylog acl remove" takes it away'
+    return [{ check, state: 'warning', detail, advice }]
+  } catch (error) {
+    if (error instanceof ClientError && (error.code === 'refused' || error.code === 'unsupported')) return []
+    throw error
+  }
 }
 
 const marks = { ok: 'ok  ', warning: 'warn', failed: 'FAIL' } as const

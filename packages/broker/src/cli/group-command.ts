@@ -1,9 +1,25 @@
-import { commitOffsets, committedOffsets, deleteGroup, describeGroup, listGroups, listOffsets } from '@polylog/client'
-import type { Cluster, CommittedOffset, GroupDescription, StartPoint } from '@polylog/client'
+import {
+  commitOffsets,
+  committedOffsets,
+  deleteGroup,
+  describeGroup,
+  describeShareGroup,
+  listGroups,
+  listOffsets,
+  setShareGroupOffsets,
+} from '@polylog/client/admin'
+import type {
+  Cluster,
+  CommittedOffset,
+  GroupDescription,
+  ShareGroupDescription,
+  StartPoint,
+} from '@polylog/client/admin'
 import { confirm, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext, CommandGroup } from './command.ts'
 import { brokerFlag, jsonFlag, yesFlag } from './flags.ts'
 import { CommandError, UsageError, exitCodes } from './exit-code.ts'
+import { shareGroupDescription } from './share-group-description.ts'
 import { startPoint } from './start-point.ts'
 import { formatCount, formatTable } from './table.ts'
 
@@ -35,7 +51,14 @@ const describe: Command = {
   words: [1, 1],
   run: (context) =>
     withCluster(context, async (cluster) => {
-      const group = await describeGroup(cluster, context.arguments.words[0]!)
+      const id = context.arguments.words[0]!
+      const share = await findShareGroup(cluster, id)
+      if (share !== undefined) {
+        if (context.arguments.has('json')) await printJson(context, share)
+        else await context.terminal.print(shareGroupDescription(share))
+        return exitCodes.ok
+      }
+      const group = await describeGroup(cluster, id)
       const offsets = await lags(cluster, await committedOffsets(cluster, group.id))
       if (context.arguments.has('json')) await printJson(context, { ...group, offsets })
       else await context.terminal.print(description(group, offsets))
@@ -89,6 +112,14 @@ export const groupCommands: CommandGroup = {
   verbs: { list, describe, 'reset-offsets': resetOffsets, delete: remove },
 }
 
+/** Undefined also if the brokers know nothing of share groups. */
+async function findShareGroup(cluster: Cluster, id: string): Promise<ShareGroupDescription | undefined> {
+  return describeShareGroup(cluster, id).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'unsupported') return undefined
+    throw error
+  })
+}
+
 interface Lag extends CommittedOffset {
   end: number
   lag: number
@@ -132,15 +163,19 @@ async function reset(context: CommandContext, cluster: Cluster): Promise<number>
   if (topic === undefined || to === undefined)
     throw new UsageError('say what to move with --topic TOPIC and --to WHERE')
   const targets = await targetOffsets(cluster, topic, given.whole('partition', 0, 1_000_000), startPoint('to', to))
-  const before = new Map(
-    (await committedOffsets(cluster, id)).filter((e) => e.topic === topic).map((e) => [e.partition, e.offset]),
-  )
+  const share = await findShareGroup(cluster, id)
+  const known = share?.progress.filter(({ start }) => start >= 0).map((each) => ({ ...each, offset: each.start }))
+  const present = known ?? (await committedOffsets(cluster, id))
+  const before = new Map(present.filter((e) => e.topic === topic).map((e) => [e.partition, e.offset]))
   const changes = targets.map((target) => ({ ...target, from: before.get(target.partition) ?? null }))
   const dryRun = given.has('dry-run')
   if (!dryRun) {
     await confirm(context, `Move ${changes.length} offsets of group ${id}?`)
-    await refuseIfActive(cluster, id)
-    await commitOffsets(cluster, id, targets)
+    if (share !== undefined) await setShareGroupOffsets(cluster, id, topic, targets)
+    else {
+      await refuseIfActive(cluster, id)
+      await commitOffsets(cluster, id, targets)
+    }
   }
   if (given.has('json')) await printJson(context, { group: id, dryRun, offsets: changes })
   else {

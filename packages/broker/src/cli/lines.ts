@@ -9,18 +9,19 @@ export async function* linesOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator
   let restBytes = 0
   for await (const chunk of bytes) {
     const lines: Buffer[] = []
-    const buffer = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    // The stream may use its memory again for the next chunk. A copy of each line would cost more than one of them all.
+    const buffer = Buffer.from(chunk)
     let start = 0
     for (let end = buffer.indexOf(10); end >= 0; end = buffer.indexOf(10, start)) {
-      const line = Buffer.concat([...rest, buffer.subarray(start, end)])
+      const piece = buffer.subarray(start, end)
+      const line = restBytes === 0 ? piece : Buffer.concat([...rest, piece])
       lines.push(line.at(-1) === 13 ? line.subarray(0, -1) : line)
-      rest = []
+      if (restBytes > 0) rest = []
       restBytes = 0
       start = end + 1
     }
     if (start < buffer.length) {
-      // The stream may use its memory again for the next chunk.
-      rest.push(Buffer.from(buffer.subarray(start)))
+      rest.push(buffer.subarray(start))
       restBytes += buffer.length - start
       if (restBytes > lineBytesMax) throw new CommandError(`a line has more than ${lineBytesMax} bytes`)
     }

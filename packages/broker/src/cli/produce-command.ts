@@ -1,16 +1,17 @@
-import { Producer, compressionNames } from '@polylog/client'
-import type { Cluster, OutgoingRecord } from '@polylog/client'
+import { RecordProducer } from '@polylog/client/admin'
+import type { Cluster, OutgoingRecord } from '@polylog/client/admin'
 import { printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext } from './command.ts'
 import { brokerFlag, jsonFlag } from './flags.ts'
 import { exitCodes } from './exit-code.ts'
 import { linesOf } from './lines.ts'
 import { Progress } from './progress.ts'
+import { compressionFlag, compressionOf, separatorFlag, separatorOf } from './record-flags.ts'
 import { parseRecord, recordFormats } from './record-line.ts'
 import { formatCount } from './table.ts'
 
-/** Bytes of records that may wait for the broker before stdin is read on. */
-const waitingBytesMax = 8 * 1024 * 1024
+/** Bytes of lines that may be on their way to the broker while stdin is read on. */
+const underWayBytesMax = 4 * 1024 * 1024
 
 export const produceCommand: Command = {
   summary: 'Send lines of stdin as records of a topic.',
@@ -35,19 +36,10 @@ export const produceCommand: Command = {
       short: 'f',
       documentation: 'text (default): a line is a value; kv: key and value; jsonl: a JSON object.',
     },
-    separator: {
-      type: 'string',
-      value: 'TEXT',
-      documentation: 'What stands between key and value with --format kv (default: a tab).',
-    },
+    ...separatorFlag,
     key: { type: 'string', value: 'KEY', short: 'k', documentation: 'Key of records that have none.' },
     partition: { type: 'string', value: 'N', short: 'p', documentation: 'Partition of records that name none.' },
-    compression: {
-      type: 'string',
-      value: 'CODEC',
-      short: 'z',
-      documentation: `${compressionNames.join(', ')} (default none).`,
-    },
+    ...compressionFlag,
     ...jsonFlag,
     ...brokerFlag,
   },
@@ -58,44 +50,39 @@ export const produceCommand: Command = {
 async function produce(context: CommandContext, cluster: Cluster): Promise<number> {
   const { arguments: given, terminal, stdin } = context
   const topic = given.words[0]!
-  const compression = given.oneOf('compression', compressionNames) ?? 'none'
-  const producer = new Producer(cluster, { compression })
+  const producer = new RecordProducer(cluster, { compression: compressionOf(given) })
   if (stdin.isTerminal) terminal.note(`Each line you type becomes a record of ${topic}; Ctrl-D ends.`)
   const progress = new Progress(terminal, `sending to ${topic}`, { unit: 'bytes', total: stdin.totalBytes })
   const counts = new Map<number, number>()
-  let sending: Promise<void> | undefined
-  let waiting: OutgoingRecord[] = []
-  let waitingBytes = 0
+  const underWay = new Set<Promise<void>>()
+  let underWayBytes = 0
   const failure = Promise.withResolvers<never>()
   // It is met by the race below; until then it must not count as unhandled.
   failure.promise.catch(() => undefined)
-  const sendAll = async (): Promise<void> => {
-    // What was read meanwhile goes out in one piece; nobody may have more to say for a while.
-    while (waiting.length > 0) {
-      const records = waiting
-      waiting = []
-      waitingBytes = 0
-      for (const { partition, count } of await producer.send(topic, records)) {
-        counts.set(partition, (counts.get(partition) ?? 0) + count)
-      }
+  const send = async (records: readonly OutgoingRecord[], bytes: number): Promise<void> => {
+    for (const [partition, count] of await producer.send(topic, records)) {
+      counts.set(partition, (counts.get(partition) ?? 0) + count)
     }
-    sending = undefined
+    underWayBytes -= bytes
   }
   const source = recordsOf(context)
+  let isTopicKnown = false
   for (;;) {
     const next = await Promise.race([source.next(), failure.promise])
     if (next.done === true) break
     const { records, bytes } = next.value
-    for (const record of records) waiting.push(record)
-    waitingBytes += bytes
     progress.update(progress.done + bytes)
-    if (sending === undefined && waiting.length > 0) {
-      sending = sendAll()
-      sending.catch(failure.reject)
-    }
-    if (waitingBytes > waitingBytesMax) await sending
+    if (records.length === 0) continue
+    // A broker that cannot be reached is told at once; only one that is lost later is waited for.
+    if (!isTopicKnown) await cluster.topic(topic, true)
+    isTopicKnown = true
+    underWayBytes += bytes
+    const sending = send(records, bytes)
+    underWay.add(sending)
+    sending.then(() => underWay.delete(sending), failure.reject)
+    while (underWayBytes > underWayBytesMax) await Promise.race(underWay)
   }
-  await sending
+  await Promise.all(underWay)
   progress.end()
   await report(context, topic, counts)
   return exitCodes.ok
@@ -104,7 +91,7 @@ async function produce(context: CommandContext, cluster: Cluster): Promise<numbe
 async function* recordsOf(context: CommandContext): AsyncGenerator<{ records: OutgoingRecord[]; bytes: number }> {
   const { arguments: given } = context
   const format = given.oneOf('format', recordFormats) ?? 'text'
-  const separator = given.text('separator') ?? '\t'
+  const separator = separatorOf(given)
   const key = given.text('key')
   const partition = given.whole('partition', 0, 1_000_000)
   let number = 0

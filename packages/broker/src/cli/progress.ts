@@ -4,11 +4,13 @@ import type { Terminal } from './terminal.ts'
 const redrawMs = 100
 const barColumns = 24
 
+export type ProgressUnit = 'bytes' | 'records' | 'replicas'
+
 /** A line on stderr that tells how far long work is; silent where no person looks. */
 export class Progress {
   readonly #terminal: Terminal
   readonly #label: string
-  readonly #unit: 'bytes' | 'records'
+  readonly #unit: ProgressUnit
   readonly #total: number | undefined
   readonly #startedMs: number
   readonly #nowMs: () => number
@@ -19,7 +21,7 @@ export class Progress {
   constructor(
     terminal: Terminal,
     label: string,
-    options: { unit: 'bytes' | 'records'; total?: number | undefined; nowMs?: () => number },
+    options: { unit: ProgressUnit; total?: number | undefined; nowMs?: () => number },
   ) {
     this.#terminal = terminal
     this.#label = label
@@ -51,14 +53,14 @@ export class Progress {
 /** `consuming [#####-----] 42 %  1,234 of 3,000 records, 512/s`. */
 export function progressLine(
   label: string,
-  unit: 'bytes' | 'records',
+  unit: ProgressUnit,
   done: number,
   total: number | undefined,
   elapsedMs: number,
 ): string {
   const format = unit === 'bytes' ? formatBytes : formatCount
   const rate = elapsedMs < 1 ? '' : `, ${format((done / elapsedMs) * 1000)}/s`
-  const noun = unit === 'bytes' ? '' : ' records'
+  const noun = unit === 'bytes' ? '' : ` ${unit}`
   if (total === undefined || total <= 0) return `${label}  ${format(done)}${noun}${rate}`
   const share = Math.min(1, done / total)
   const filled = Math.round(share * barColumns)

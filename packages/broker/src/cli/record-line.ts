@@ -1,4 +1,4 @@
-import type { Bytes, OutgoingRecord, ReceivedRecord } from '@polylog/client'
+import type { Bytes, OutgoingRecord, ReceivedRecord } from '@polylog/client/admin'
 import { CommandError } from './exit-code.ts'
 
 export const recordFormats = ['text', 'kv', 'jsonl'] as const

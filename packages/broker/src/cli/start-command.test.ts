@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import type { BrokerSettings } from '../config/broker-table.ts'
 import { NetworkError } from '../host/network.ts'
@@ -55,11 +57,49 @@ async function start(
 }
 
 describe('polylog start', () => {
+  it('--user makes clients log in, unless something else says how', async () => {
+    const file = ['--user', 'admin', '--password-file', '/secret']
+    const settingsOf = async (line: string[], environment = {}) => (await start(line, { environment })).settings!
+    const plain = await settingsOf(['--json'])
+    assert.deepEqual([plain.saslMechanisms, plain.bootstrapUser], [[], ''])
+    const login = await settingsOf([...file, '--json'])
+    assert.deepEqual(login.saslMechanisms, ['SCRAM-SHA-256', 'SCRAM-SHA-512'])
+    assert.deepEqual([login.bootstrapUser, login.bootstrapPasswordFile], ['admin', '/secret'])
+    const chosen = await settingsOf([...file, '--json', '--set', 'sasl.enabled.mechanisms=plain'])
+    assert.deepEqual(chosen.saslMechanisms, ['PLAIN'])
+    const none = await settingsOf([...file, '--json'], { POLYLOG_SASL_ENABLED_MECHANISMS: '' })
+    assert.deepEqual(none.saslMechanisms, [])
+    const { terminal } = await start(file)
+    assert.match(terminal.stdout, /consume greetings --user admin$/m)
+  })
+
   it('prints exactly the line that scripts wait for', async () => {
     const { terminal, code, stops } = await start(['--json'])
     const line = `{"event":"ready","kafka":"127.0.0.1:9092","http":"127.0.0.1:15672","pid":${process.pid}}\n`
     assert.deepEqual([terminal.stdout, code, stops], [line, 0, 1])
     assert.match((await start(['--json', '--http', 'none'])).terminal.stdout, /"http":null/)
+  })
+
+  it('ends with its stdin if told to', async () => {
+    const context = {
+      terminal: new FakeTerminal(),
+      arguments: Arguments.parse(['--until-stdin-ends'], startCommand.flags, startCommand.words, 'polylog start'),
+      environment: {},
+      stdin: { bytes: () => Readable.from([Buffer.from('not read\n')]), isTerminal: false },
+      interrupted: new AbortController().signal,
+      version: '0.1.0',
+      commands: {},
+    }
+    let stops = 0
+    const stop = (): Promise<void> => {
+      stops++
+      return Promise.resolve()
+    }
+    const fake: StartBroker = () => Promise.resolve({ kafka: { host: '127.0.0.1', port: 9092 }, http: undefined, stop })
+    const served = serve(context, fake)
+    // A signal that nobody listens to ends the process at once (main.ts).
+    assert.equal(getEventListeners(context.interrupted, 'abort').length, 1)
+    assert.deepEqual([await served, stops], [0, 1])
   })
 
   it('tells people where it is and what to try', async () => {

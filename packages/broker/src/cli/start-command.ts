@@ -8,8 +8,9 @@ import type { LoadedSettings, SettingSources } from '../config/load-settings.ts'
 import { jsonLogger } from '../telemetry/json-logger.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { textLogger } from '../telemetry/text-logger.ts'
+import { commandPrefix } from './command-prefix.ts'
 import type { Command, CommandContext } from './command.ts'
-import { jsonFlag } from './flags.ts'
+import { firstUserFlags, jsonFlag } from './flags.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
 
 /** The broker as this command sees it. */
@@ -28,9 +29,16 @@ const settingFlags: Readonly<Record<string, string>> = {
   http: 'http.address',
   advertised: 'advertised.address',
   durability: 'durability',
+  metadata: 'metadata',
+  'broker-id': 'broker.id',
   'log-level': 'log.level',
   'log-format': 'log.format',
+  user: 'bootstrap.user',
+  'password-file': 'bootstrap.password.file',
 }
+
+/** What `--user` turns on unless something else says which mechanisms there are. */
+const userMechanisms = 'SCRAM-SHA-256,SCRAM-SHA-512'
 
 /** A configuration file of this size is none. */
 const configBytesMax = 1_048_576
@@ -41,8 +49,13 @@ export const startCommand: Command = {
     '[--data DIR] [--kafka HOST:PORT] [--http HOST:PORT] [--durability LEVEL] [--config FILE] [--set NAME=VALUE …]',
   examples: [
     ['polylog start', 'on 127.0.0.1:9092, data in ./polylog-data'],
-    ['polylog start --data /var/lib/polylog --kafka 0.0.0.0:9092', 'reachable from other machines'],
+    [
+      'polylog start --kafka 10.0.0.1:9092 --set sasl.enabled.mechanisms=SCRAM-SHA-256 …',
+      'reachable from other machines, for those who log in (docs/security.md)',
+    ],
     ['polylog start --durability memory --kafka 127.0.0.1:0 --json', 'for a test: any free port, nothing kept'],
+    ['polylog start --metadata etcd://h1:2379,h2:2379 --broker-id 2 --config polylog.yaml', 'one broker of a cluster'],
+    ['polylog start --user admin --password-file admin.txt', 'clients must log in; makes the first user if need be'],
     ['polylog start --config polylog.yaml --set num.partitions=4', 'settings from a file, one of them changed'],
   ],
   notes: [
@@ -67,10 +80,21 @@ export const startCommand: Command = {
       value: 'LEVEL',
       documentation: 'fsync (default), os or memory: when a record counts as stored.',
     },
+    metadata: {
+      type: 'string',
+      value: 'STORE',
+      documentation: '"embedded" (default), or etcd://HOST:PORT,HOST:PORT/PREFIX to be part of a cluster.',
+    },
+    'broker-id': { type: 'string', value: 'N', documentation: 'Number of this broker in its cluster (default 1).' },
+    ...firstUserFlags,
     config: { type: 'string', value: 'FILE', documentation: 'YAML file with settings (or POLYLOG_CONFIG).' },
     set: { type: 'string', value: 'NAME=VALUE', multiple: true, documentation: 'Any setting; may be repeated.' },
     'log-level': { type: 'string', value: 'LEVEL', documentation: 'debug, info (default), warn or error.' },
     'log-format': { type: 'string', value: 'FORM', documentation: 'text (default) or json.' },
+    'until-stdin-ends': {
+      type: 'boolean',
+      documentation: 'Stop when stdin ends, so that whatever started this broker cannot leave it behind.',
+    },
     ...jsonFlag,
   },
   words: [0, 0],
@@ -79,7 +103,12 @@ export const startCommand: Command = {
 
 /** Starts a broker, says that it is ready, and stops it when the context is interrupted. */
 export async function serve(context: CommandContext, startBroker: StartBroker): Promise<number> {
-  const interrupted = aborted(context.interrupted)
+  let isOver = false
+  const endings = [aborted(context.interrupted)]
+  if (context.arguments.has('until-stdin-ends')) endings.push(endOf(context.stdin.bytes()))
+  const over = Promise.race(endings).then(() => {
+    isOver = true
+  })
   const { settings, warnings } = await settingsOf(context)
   const logger = loggerFor(context, settings)
   for (const warning of warnings) logger.warn('setting ignored', { reason: warning })
@@ -87,9 +116,9 @@ export async function serve(context: CommandContext, startBroker: StartBroker): 
     throw withAdvice(error)
   })
   // The signal may have come while the broker started; then nothing is announced.
-  if (!context.interrupted.aborted) {
+  if (!isOver) {
     await announce(context, settings, broker)
-    await interrupted
+    await over
   }
   logger.info('stopping')
   await stopInTime(broker, settings.shutdownTimeoutMs, logger)
@@ -104,6 +133,9 @@ async function settingsOf({ arguments: given, environment }: CommandContext): Pr
   for (const { name, value } of given.pairs('set')) flags.push({ name, value, flag: '--set' })
   const path = given.text('config') ?? environment['POLYLOG_CONFIG']
   const file = path === undefined ? undefined : await fileEntries(path)
+  const loaded = loadSettings({ file, environment, flags })
+  if (given.text('user') === undefined || loaded.origins.has('sasl.enabled.mechanisms')) return loaded
+  flags.push({ name: 'sasl.enabled.mechanisms', value: userMechanisms, flag: '--user' })
   return loadSettings({ file, environment, flags })
 }
 
@@ -141,7 +173,10 @@ async function announce(context: CommandContext, settings: BrokerSettings, broke
   const data = settings.durability === 'memory' ? 'data in memory only' : `data in ${resolve(settings.dataDirectory)}`
   const where = [`Kafka on ${kafka}`, ...(http === null ? [] : [`HTTP on ${http}`]), data].join(', ')
   const command = commandPrefix(context.environment)
-  const target = kafka === '127.0.0.1:9092' ? '' : ` --broker ${kafka}`
+  const address = kafka === '127.0.0.1:9092' ? '' : ` --broker ${kafka}`
+  const login = settings.saslMechanisms.length > 0 ? ` --user ${settings.bootstrapUser || 'NAME'}` : ''
+  const tls = settings.tlsCertificate === '' ? '' : ` --tls-ca ${settings.tlsCa || 'FILE'}`
+  const target = `${address}${login}${tls}`
   await context.terminal.print(`Polylog ${context.version} is ready: ${where}
 
 Try, in another terminal:
@@ -150,10 +185,13 @@ Try, in another terminal:
 `)
 }
 
-/** How the user can call this program again, from where he is. */
-function commandPrefix(environment: CommandContext['environment']): string {
-  if (process.argv[1]?.endsWith('.ts') === true) return 'node scripts/bootstrap.mjs polylog'
-  return environment['npm_command'] === 'exec' ? 'npx polylog' : 'polylog'
+/** Resolves when the stream is over, whatever was in it and however it ends. */
+async function endOf(bytes: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of bytes) void chunk
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

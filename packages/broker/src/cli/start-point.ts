@@ -1,4 +1,4 @@
-import type { StartPoint } from '@polylog/client'
+import type { StartPoint } from '@polylog/client/admin'
 import { UsageError } from './exit-code.ts'
 
 /** Reads `beginning`, `end`, an offset or an ISO 8601 time. @throws UsageError naming the flag */

@@ -1,5 +1,12 @@
-import { addPartitions, alterTopicConfigs, createTopic, deleteTopic, listOffsets, topicConfigs } from '@polylog/client'
-import type { Cluster, NewTopic, TopicInfo } from '@polylog/client'
+import {
+  addPartitions,
+  alterTopicConfigs,
+  createTopic,
+  deleteTopic,
+  listOffsets,
+  topicConfigs,
+} from '@polylog/client/admin'
+import type { Cluster, NewTopic, TopicInfo } from '@polylog/client/admin'
 import { findTopicConfigFault } from '../config/topic-settings.ts'
 import { confirm, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext, CommandGroup } from './command.ts'

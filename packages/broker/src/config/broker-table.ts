@@ -2,9 +2,15 @@
  * Every setting of the broker: unit, default, limits, purpose. A name that Kafka knows means what it means there. A row
  * added here is read from file, environment and flags, shown by `polylog help settings` and answered by DescribeConfigs.
  */
+import { authorizerTable } from './authorizer-table.ts'
+import { clusterTable } from './cluster-table.ts'
+import { controlTable } from './control-table.ts'
 import { journalTable, logTable } from './log-table.ts'
+import { saslTable } from './sasl-table.ts'
 import { address, addressOrNone, choice, flag, longMax, whole, words } from './setting.ts'
 import type { Setting } from './setting.ts'
+import { shareTable } from './share-table.ts'
+import { tlsTable } from './tls-table.ts'
 
 const intMax = 2147483647
 const kib = 1024
@@ -28,12 +34,19 @@ const place = {
   httpAddress: addressOrNone({
     name: 'http.address',
     default: { host: '127.0.0.1', port: 15672 },
-    documentation: 'Where /metrics and /health answer; "none" for no HTTP. Port 0 takes any free one.',
+    documentation: 'Where /metrics, /health and the admin API answer; "none" for no HTTP. Port 0 takes any free one.',
+  }),
+  httpAdmin: flag({
+    name: 'http.admin.enable',
+    default: false,
+    documentation:
+      'Whether whoever reaches the HTTP port may change the cluster through it although it can be reached from other machines. On a loopback address everybody on the machine may, whatever this says.',
   }),
   advertisedAddress: addressOrNone({
     name: 'advertised.address',
     default: undefined,
-    documentation: 'Address that clients are told to use; "none" tells each client the address it dialled.',
+    documentation:
+      'Address that clients are told to use; "none" tells each client the address it dialled. In a cluster also the one for the other brokers, needed there if kafka.address names no host.',
   }),
   brokerId: whole('int', {
     name: 'broker.id',
@@ -108,11 +121,12 @@ const topics = {
   }),
   replicationFactorDefault: whole('int', {
     name: 'default.replication.factor',
-    default: 1,
-    min: 1,
+    default: 0,
+    min: 0,
     max: 100,
     unit: 'count',
-    documentation: 'Replicas of a topic made without a number.',
+    documentation:
+      'Replicas of a topic made without a number. 0: up to three, each on another broker, and more as brokers join.',
   }),
   minInsyncReplicas: whole('int', {
     name: 'min.insync.replicas',
@@ -133,7 +147,7 @@ const topics = {
     min: 1,
     max: 1_000_000,
     unit: 'count',
-    documentation: 'Most topics on this broker.',
+    documentation: 'Most topics in the cluster.',
   }),
   partitionCountMax: whole('int', {
     name: 'partition.count.max',
@@ -141,7 +155,7 @@ const topics = {
     min: 1,
     max: 1_000_000,
     unit: 'count',
-    documentation: 'Most partitions on this broker.',
+    documentation: 'Most partitions of all topics together.',
   }),
   producerIdExpirationMs: whole('long', {
     name: 'producer.id.expiration.ms',
@@ -219,6 +233,15 @@ const groups = {
     unit: 'ms',
     documentation: 'Time between two looks for offsets past their retention.',
   }),
+  offsetsCommitTimeoutMs: whole('int', {
+    name: 'offsets.commit.timeout.ms',
+    default: 5_000,
+    min: 1,
+    max: intMax,
+    unit: 'ms',
+    documentation:
+      'How long members wait for their commit or assignment to be stored, before they are told to try again.',
+  }),
   offsetMetadataBytesMax: whole('int', {
     name: 'offset.metadata.max.bytes',
     default: 4096,
@@ -247,6 +270,14 @@ const connections = {
     documentation:
       'Memory for requests of all connections; beyond it the broker stops reading until some are answered.',
   }),
+  receivePoolBytes: whole('long', {
+    name: 'receive.pool.bytes',
+    default: 32 * mib,
+    min: 0,
+    max: 64 * gib,
+    unit: 'bytes',
+    documentation: 'Most memory of large requests that is kept for the next ones while none uses it.',
+  }),
   fetchBytesMax: whole('int', {
     name: 'fetch.max.bytes',
     default: 16 * mib,
@@ -262,6 +293,13 @@ const connections = {
     max: 100_000,
     unit: 'count',
     documentation: 'Most fetch sessions remembered.',
+  }),
+  replicaSelector: choice({
+    name: 'replica.selector',
+    default: 'leader',
+    choices: ['leader', 'rack-aware'],
+    documentation:
+      'Which replica consumers read from: the "leader", or "rack-aware" one in the rack they name, which serves what it has a little later (KIP-392).',
   }),
   connectionCountMax: whole('int', {
     name: 'max.connections',
@@ -306,7 +344,20 @@ const connections = {
 }
 
 /** Property of `BrokerSettings` -> row. */
-export const brokerTable = { ...place, ...journalTable, ...logTable, ...topics, ...groups, ...connections }
+export const brokerTable = {
+  ...place,
+  ...clusterTable,
+  ...journalTable,
+  ...logTable,
+  ...topics,
+  ...groups,
+  ...shareTable,
+  ...connections,
+  ...tlsTable,
+  ...saslTable,
+  ...controlTable,
+  ...authorizerTable,
+}
 
 export type SettingKey = keyof typeof brokerTable
 

@@ -1,10 +1,10 @@
-/** Value of a setting and where it comes from; the same shape as `ConfigEntry` of topic/topics.ts, which uses it. */
+/** Value of a setting and where it comes from. */
 export interface ConfigEntry {
   name: string
   value: string
   /** What the value would be without the topic's own setting. */
   defaultValue: string
-  source: 'topic' | 'broker' | 'default'
+  source: 'topic' | 'group' | 'broker' | 'default'
   type: 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list'
   documentation: string
   readOnly: boolean

@@ -36,6 +36,19 @@ describe('table of broker settings', () => {
     }
   })
 
+  it('reads lists, whatever the case and the blanks, and names what it does not know', () => {
+    const { saslMechanisms } = brokerTable
+    assert.deepEqual(saslMechanisms.parse(' plain , SCRAM-sha-256,'), { value: ['PLAIN', 'SCRAM-SHA-256'] })
+    assert.deepEqual(saslMechanisms.parse(''), { value: [] })
+    const known = 'knows SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, not "GSSAPI"'
+    assert.deepEqual(saslMechanisms.parse('PLAIN,GSSAPI'), { fault: known })
+    assert.deepEqual(saslMechanisms.parse('PLAIN,plain'), { fault: 'names something twice' })
+    assert.match(
+      messageOf(() => completeSettings({ saslMechanisms: ['X' as never] })),
+      /^sasl\.enabled\.mechanisms knows/,
+    )
+  })
+
   it('gives every setting a name and an environment variable of its own', () => {
     assert.equal(new Set(settingNames).size, Object.keys(brokerTable).length)
     assert.equal(new Set(settingNames.map(variableOf)).size, settingNames.length)
@@ -155,6 +168,12 @@ describe('nearestOf', () => {
     assert.equal(nearestOf('topci', ['topic', 'group']), 'topic')
     assert.equal(nearestOf('xyz', ['topic', 'group']), undefined)
     assert.equal(nearestOf('a'.repeat(1000), ['a']), undefined)
+  })
+
+  it('finds the only word that begins like this', () => {
+    assert.equal(nearestOf('stat', ['status', 'drain']), 'status')
+    assert.equal(nearestOf('re', ['remove', 'drain']), undefined)
+    assert.equal(nearestOf('rea', ['reassign', 'reappear']), undefined)
   })
 
   it('finds any name again after one letter was changed', () => {

@@ -22,7 +22,14 @@ export interface LoadedSettings {
 }
 
 /** Variables with this prefix that are not settings: they belong to the command line. */
-const otherVariables = new Set(['POLYLOG_CONFIG', 'POLYLOG_BROKER'])
+const otherVariables = new Set([
+  'POLYLOG_CONFIG',
+  'POLYLOG_BROKER',
+  'POLYLOG_HTTP',
+  'POLYLOG_USER',
+  'POLYLOG_PASSWORD',
+  'POLYLOG_SASL_MECHANISM',
+])
 
 /**
  * Settings from all sources, rising in precedence: defaults, file, environment, flags.

@@ -24,6 +24,15 @@ export const journalTable = {
     unit: 'bytes',
     documentation: 'Size of all journal files at which segments are synced so that old ones can go; bounds recovery.',
   }),
+  journalSpareBytesMax: whole('long', {
+    name: 'journal.spare.bytes.max',
+    default: 64 * mib,
+    min: 0,
+    max: 64 * gib,
+    unit: 'bytes',
+    documentation:
+      'Journal files that are not needed any more are kept for use again up to this size; faster than new ones.',
+  }),
   tailMemoryBytes: whole('long', {
     name: 'tail.memory.bytes',
     default: 128 * mib,
@@ -108,14 +117,6 @@ export const logTable = {
     max: longMax,
     unit: 'ms',
     documentation: 'Time between two looks for segments past their retention.',
-  }),
-  fileDeleteDelayMs: whole('long', {
-    name: 'log.segment.delete.delay.ms',
-    default: 60_000,
-    min: 0,
-    max: longMax,
-    unit: 'ms',
-    documentation: 'Time between taking a segment out of its log and removing its files.',
   }),
   cleanupPolicy: choice({
     name: 'log.cleanup.policy',

@@ -1,15 +1,18 @@
 /** Words longer than this are not compared: the cost is quadratic and the word may come from outside. */
 const comparedCharactersMax = 80
+/** Fewer letters begin too many words. */
+const beginningMin = 3
 
 /**
  * The candidate that a mistyped `word` most likely meant, or undefined when none is near: at most a third of its
- * letters may differ. Used for "did you mean …?" in settings, commands and flags.
+ * letters may differ, or it is the beginning of this one alone. Used for "did you mean …?" in settings, commands and flags.
  */
 export function nearestOf(word: string, candidates: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > comparedCharactersMax) return undefined
+  const words = [...candidates]
   let nearest: string | undefined
   let distanceMin = Math.max(1, Math.floor(word.length / 3)) + 1
-  for (const candidate of candidates) {
+  for (const candidate of words) {
     if (Math.abs(candidate.length - word.length) >= distanceMin) continue
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
     if (distance < distanceMin) {
@@ -17,7 +20,13 @@ export function nearestOf(word: string, candidates: Iterable<string>): string | 
       nearest = candidate
     }
   }
-  return nearest
+  return nearest ?? onlyOneThatBegins(word, words)
+}
+
+/** For `stat` and `desc`, whose whole words are too far away to be taken for mistakes. */
+function onlyOneThatBegins(word: string, words: readonly string[]): string | undefined {
+  const begun = word.length < beginningMin ? [] : words.filter((candidate) => candidate.startsWith(word))
+  return begun.length === 1 ? begun[0] : undefined
 }
 
 /** `; did you mean "x"?`, or nothing when no candidate is near. */

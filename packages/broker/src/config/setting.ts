@@ -108,6 +108,32 @@ export function choice<const C extends readonly string[]>(row: {
   }
 }
 
+/** Some of a few words, with commas between; their order is kept. */
+export function listOf<const C extends readonly string[]>(row: {
+  name: string
+  default: readonly C[number][]
+  choices: C
+  documentation: string
+}): Setting<readonly C[number][]> {
+  const findFault = (value: readonly string[]): string | undefined => {
+    const strange = value.find((word) => !row.choices.includes(word))
+    if (strange !== undefined) return `knows ${row.choices.join(', ')}, not "${strange}"`
+    return new Set(value).size === value.length ? undefined : 'names something twice'
+  }
+  return {
+    ...row,
+    type: 'list',
+    findFault,
+    parse: (text) => {
+      const given = text.split(',').flatMap((word) => word.trim() || [])
+      const value = given.map((word) => row.choices.find((each) => each.toLowerCase() === word.toLowerCase()) ?? word)
+      const fault = findFault(value)
+      return fault === undefined ? { value: value as C[number][] } : { fault }
+    },
+    format: (value) => value.join(','),
+  }
+}
+
 /** Free text with a limit of length. */
 export function words(row: {
   name: string

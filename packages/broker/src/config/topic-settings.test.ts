@@ -86,6 +86,11 @@ describe('findTopicConfigFault', () => {
         'leader.replication.throttled.replicas=0:1 is not supported: Polylog does not throttle replication.',
       ],
       [
+        'file.delete.delay.ms',
+        '60000',
+        'file.delete.delay.ms=60000 is not supported: Polylog removes files at once; readers that have begun finish on the files they have open.',
+      ],
+      [
         'message.format.version',
         '2.0',
         'message.format.version was removed in Kafka 4.0; records are always stored in format 2.',

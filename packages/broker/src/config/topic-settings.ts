@@ -30,9 +30,10 @@ export interface TopicSettings {
   segmentIndexBytes: number
   segmentMs: number
   segmentJitterMs: number
-  fileDeleteDelayMs: number
   uncleanLeaderElection: boolean
   durability: 'fsync' | 'os' | 'memory'
+  /** Every assigned replica must have a record before it is committed, not only those in sync. */
+  commitOnAllReplicas: boolean
 }
 
 /** Texts longer than this are refused before they are looked at. */
@@ -72,9 +73,9 @@ export function topicSettings(overrides: ReadonlyMap<string, string>, broker: Br
     segmentIndexBytes: number('segment.index.bytes'),
     segmentMs: number('segment.ms'),
     segmentJitterMs: number('segment.jitter.ms'),
-    fileDeleteDelayMs: number('file.delete.delay.ms'),
     uncleanLeaderElection: text('unclean.leader.election.enable').toLowerCase() === 'true',
     durability: text('polylog.durability') as TopicSettings['durability'],
+    commitOnAllReplicas: text('polylog.acks.replicas') === 'all',
   }
 }
 

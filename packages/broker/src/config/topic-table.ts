@@ -77,9 +77,10 @@ export const topicTable: Readonly<Record<string, TopicRow>> = {
   },
   'file.delete.delay.ms': {
     type: 'long',
-    synonym: 'fileDeleteDelayMs',
+    default: '0',
     min: 0,
-    documentation: 'Time between taking a segment out of the log and removing its files.',
+    documentation: 'Only 0: files of old segments are removed at once.',
+    refuse: only('0', 'Polylog removes files at once; readers that have begun finish on the files they have open'),
   },
   'flush.messages': {
     type: 'long',
@@ -175,12 +176,19 @@ export const topicTable: Readonly<Record<string, TopicRow>> = {
     min: 1,
     documentation: 'Replicas that must be in sync for a produce with acks=all to be taken.',
   },
+  'polylog.acks.replicas': {
+    type: 'string',
+    default: 'in-sync',
+    choices: ['in-sync', 'all'],
+    documentation:
+      'Who must have a record before it is committed: the replicas "in-sync", or "all" that are assigned; with "all", one replica that is away stops writes with acks=all.',
+  },
   'polylog.durability': {
     type: 'string',
     synonym: 'durability',
     choices: ['fsync', 'os', 'memory'],
     documentation:
-      'When a record counts as stored: "fsync" on the device, "os" in the page cache, "memory" never on disk.',
+      'When a record counts as stored: "fsync" on the device, "os" in the page cache; "memory" is "os" where the broker has a disk.',
   },
   preallocate: {
     type: 'boolean',

@@ -18,7 +18,10 @@ interface Write extends TopicPartition {
   answer: { error: ErrorCode | null }
 }
 
-/** Commits offsets: answered, and visible to others, when the log has them. */
+/**
+ * Commits offsets: answered, and visible to others, when the log has them. If it takes too long the client is told to try
+ * again; they take effect all the same once the log has them.
+ */
 export async function commitOffsets(
   context: GroupContext,
   shard: Shard,
@@ -33,15 +36,17 @@ export async function commitOffsets(
   const writes = announce(context, group, request, answer)
   if (writes.length === 0) return answer
   const records = writes.map((write): GroupRecord => context.records.offset(group.id, write, write.value))
-  const error = await context.append(shard.partition, records)
-  for (const { topic, partition, sequence, value, answer: partitionAnswer } of writes) {
-    if (error === null) group.offsets.complete(topic, partition, sequence, value)
-    else {
-      group.offsets.fail(topic, partition)
-      partitionAnswer.error = writeFailure(error)
+  const writing = context.append(shard.partition, records).then((error) => {
+    for (const { topic, partition, sequence, value } of writes) {
+      if (error === null) group.offsets.complete(topic, partition, sequence, value)
+      else group.offsets.fail(topic, partition)
     }
-  }
-  if (error !== null) context.logger.warn('offsets not stored', { groupId: group.id, error })
+    return error
+  })
+  const error = await context.inTime(writing)
+  if (error === null) return answer
+  context.logger.warn('offsets not stored', { groupId: group.id, error })
+  for (const { answer: partitionAnswer } of writes) partitionAnswer.error = writeFailure(error)
   return answer
 }
 

@@ -16,6 +16,8 @@ export interface GroupCoordinatorParts {
   logger: Logger
   /** Tells which topics exist, for commits. */
   topics: Pick<Topics, 'find'>
+  /** Whether a name belongs to a group of another kind, and so to none of these. Default: no name does. */
+  isTaken?: (groupId: string) => boolean
   /** What is left out takes its default. */
   config?: Partial<GroupConfig>
 }
@@ -27,6 +29,7 @@ export class GroupContext {
   readonly random: Random
   readonly logger: Logger
   readonly topics: Pick<Topics, 'find'>
+  readonly isTaken: (groupId: string) => boolean
   readonly config: GroupConfig
   readonly records = new StoredRecordWriter()
   readonly #appends = new Set<Promise<void>>()
@@ -37,6 +40,7 @@ export class GroupContext {
     this.random = parts.random
     this.logger = parts.logger
     this.topics = parts.topics
+    this.isTaken = parts.isTaken ?? (() => false)
     this.config = config
   }
 
@@ -53,6 +57,17 @@ export class GroupContext {
     } finally {
       this.#appends.delete(append)
     }
+  }
+
+  /**
+   * Waits for the outcome of a write on behalf of a client, but not for ever: a log whose disk is full or whose replicas are
+   * away may keep it waiting, and with it all that the client asks later. 'timed-out' says that what becomes of it is open.
+   */
+  inTime(writing: Promise<ErrorCode | null>): Promise<ErrorCode | null> {
+    const { promise, resolve, reject } = Promise.withResolvers<ErrorCode | null>()
+    const timer = this.clock.startTimer(this.config.offsetsCommitTimeoutMs, () => resolve('timed-out'))
+    writing.then(resolve, reject).finally(() => timer.cancel())
+    return promise
   }
 
   /** Resolves when no append is under way. */

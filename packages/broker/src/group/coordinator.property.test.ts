@@ -94,7 +94,12 @@ class Run {
     }
     const leaders = current.filter(({ generation, isLeader }) => generation === group!.generation && isLeader)
     assert.ok(leaders.length <= 1, `${leaders.length} members lead generation ${group!.generation}`)
-    assert.ok(world.clock.timerCount <= 2, 'one timer for the group, one for expired offsets')
+    // A coordinator that has died leaves the timers of its writes behind, until they ring.
+    const writing = world.log.batches.filter(({ state }) => state !== 'committed').length
+    assert.ok(
+      world.clock.timerCount <= 2 + writing,
+      'one timer for the group, one for expired offsets, one for a write',
+    )
   }
 
   /** Does what a client would do next. True if it has nothing to do but beat. */
@@ -177,7 +182,7 @@ describe('a group', () => {
       assert.equal(run.world.openRequestCount, 0, 'every request was answered')
       assert.equal(run.world.clock.timerCount, 0)
     })
-    await fc.assert(property, { numRuns: 150 })
+    await fc.assert(property, { numRuns: 90 })
   })
 
   it('is not what it should be when a follower holds back what it knows', async () => {

@@ -75,6 +75,12 @@ export class GroupCoordinator {
     return this.#shards.malformedRecordCount
   }
 
+  /** Whether there is such a group, as far as it is known here. */
+  has(groupId: string): boolean {
+    const shard = this.#shards.shardOf(groupId)
+    return typeof shard !== 'string' && shard.groups.has(groupId)
+  }
+
   /** Groups in memory. */
   get groupCount(): number {
     return this.#shards.groupCount
@@ -113,6 +119,9 @@ export class GroupCoordinator {
     const error = joinFault(this.#context, request)
     if (error !== null) return Promise.resolve(refuse(error))
     let group = shard.groups.get(request.groupId)
+    if (group === undefined && this.#context.isTaken(request.groupId)) {
+      return Promise.resolve(refuse('inconsistent-protocol'))
+    }
     if (group === undefined && request.memberId !== '') return Promise.resolve(refuse('unknown-member'))
     group ??= this.#makeGroup(shard, request.groupId)
     if (group === undefined) return Promise.resolve(refuse('limit-exceeded'))
@@ -166,6 +175,7 @@ export class GroupCoordinator {
     if (group === undefined) {
       // A generation of a group that is gone; without one, the consumer uses the group only to keep offsets.
       if (generation >= 0) return refusedPartitions('illegal-generation', topics)
+      if (this.#context.isTaken(groupId)) return refusedPartitions('group-not-found', topics)
       group = this.#makeGroup(shard, groupId)
       if (group === undefined) return refusedPartitions('limit-exceeded', topics)
     }

@@ -24,6 +24,8 @@ export interface GroupConfig {
   readonly groupOffsetsMax: number
   /** Metadata beside one committed offset, in UTF-8 bytes [offset.metadata.max.bytes]. */
   readonly offsetMetadataBytesMax: number
+  /** Longest wait of a member for something to be stored [offsets.commit.timeout.ms]. */
+  readonly offsetsCommitTimeoutMs: number
   /** How long offsets of a group without members are kept [offsets.retention.minutes]. */
   readonly offsetsRetentionMs: number
   /** Time between two looks for expired offsets [offsets.retention.check.interval.ms]. */
@@ -44,6 +46,7 @@ const groupConfigDefaults: GroupConfig = {
   memberMetadataBytesMax: 1_048_576,
   groupOffsetsMax: 200_000,
   offsetMetadataBytesMax: 4_096,
+  offsetsCommitTimeoutMs: 5_000,
   offsetsRetentionMs: 7 * 24 * 3_600_000,
   offsetsRetentionCheckIntervalMs: 600_000,
   tombstoneBatchRecordsMax: 1_000,

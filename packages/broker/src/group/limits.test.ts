@@ -1,23 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assemble, Consumer, settle } from './testing/consumer.ts'
+import { assemble, Consumer, look, settle, trio } from './testing/consumer.ts'
 import { World } from './testing/world.ts'
-
-/** What a group looks like to an administrator, in short. */
-function look(world: World, groupId = 'g'): string {
-  const [group] = world.coordinator.describe([groupId])
-  return `${group!.state} ${group!.members.length}`
-}
-
-async function trio(world: World): Promise<[Consumer, Consumer, Consumer]> {
-  const consumers: [Consumer, Consumer, Consumer] = [
-    new Consumer(world, 'ann'),
-    new Consumer(world, 'bob'),
-    new Consumer(world, 'cyd'),
-  ]
-  await assemble(...consumers)
-  return consumers
-}
 
 describe('time-outs', () => {
   it('of a parked first join free its place after five minutes', async () => {

@@ -102,6 +102,24 @@ describe('a commit', () => {
     assert.equal(world.logger.lines.filter(({ event }) => event === 'offsets not stored').length, cases.length)
   })
 
+  it('that takes too long, as on a full disk, is answered in time and takes effect late', async () => {
+    const world = await World.make()
+    await commitSimply(world, 1)
+    world.log.held = true
+    const commit = commitSimply(world, 2)
+    await world.advance(4_999)
+    assert.equal(world.logger.lines.filter(({ event }) => event === 'offsets not stored').length, 0)
+    await world.advance(1)
+    assert.equal(await commit, 'coordinator-not-available')
+    assert.equal(world.offset('g'), 1)
+    world.log.release()
+    world.log.held = false
+    await flush()
+    assert.equal(world.offset('g'), 2)
+    assert.equal(await commitSimply(world, 3), null)
+    assert.equal(world.offset('g'), 3)
+  })
+
   it('that fails leaves no trace of a group that was not there', async () => {
     const world = await World.make()
     world.log.failure = { code: 'storage', kept: false }
@@ -358,7 +376,7 @@ describe('expiry', () => {
     await world.advance(2 * hourMs)
     world.log.release()
     world.log.held = false
-    assert.equal(await commit, null)
+    assert.equal(await commit, 'coordinator-not-available')
     await flush()
     assert.equal(world.offset('g'), 2)
   })

@@ -1,4 +1,4 @@
-import { assert } from '../errors/errors.ts'
+import { BrokerError } from '../errors/errors.ts'
 import { baseTimestampOf, batchBytesOf, lastOffsetOf, recordCountOf } from '../record/batch.ts'
 import { forEachRecord, openRecords } from '../record/records.ts'
 import type { Partition } from '../topic/partition.ts'
@@ -9,17 +9,19 @@ const readBytes = 1 << 20
 
 /** The group log as partitions of an internal topic. */
 export class PartitionGroupLog implements GroupLog {
-  readonly partitionCount: number
   readonly #topics: Topics
   readonly #topicName: string
+  readonly #partitionCountDefault: number
 
-  /** @param topicName of a topic that exists */
-  constructor(topics: Topics, topicName: string) {
-    const topic = topics.find(topicName)
-    assert(topic !== undefined, `there is no topic ${topicName}`)
-    this.partitionCount = topic.partitions.length
+  /** @param partitionCountDefault partitions that the topic will have when it is made */
+  constructor(topics: Topics, topicName: string, partitionCountDefault: number) {
     this.#topics = topics
     this.#topicName = topicName
+    this.#partitionCountDefault = partitionCountDefault
+  }
+
+  get partitionCount(): number {
+    return this.#topics.find(this.#topicName)?.partitions.length ?? this.#partitionCountDefault
   }
 
   leads(partition: number): boolean {
@@ -31,6 +33,9 @@ export class PartitionGroupLog implements GroupLog {
     visit: (key: Uint8Array, value: Uint8Array | null, timestampMs: number) => void,
   ): Promise<void> {
     const source = this.#partition(partition)
+    await this.#settled(source)
+    // Without them groups would go back to offsets that they have long passed.
+    if (source.missingRecords !== undefined) throw new BrokerError('storage', source.missingRecords)
     for (let offset = source.logStartOffset; offset < source.highWatermark; ) {
       const read = await source.read({ offset, bytesMax: readBytes, atLeastOne: true, isolation: 'read-uncommitted' })
       try {
@@ -51,9 +56,23 @@ export class PartitionGroupLog implements GroupLog {
     await this.#partition(partition).appendRecords(records)
   }
 
+  /** A new leader may have more that is committed than it knows to be: all of that must be read, or groups would go back. */
+  #settled(source: Partition): Promise<void> {
+    if (source.isSettled) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const forget = source.onAdvance(() => {
+        const isLed = this.#topics.partition(this.#topicName, source.index) === source
+        if (isLed && !source.isSettled) return
+        forget()
+        if (isLed) resolve()
+        else reject(new BrokerError('not-leader'))
+      })
+    })
+  }
+
   #partition(index: number): Partition {
     const partition = this.#topics.partition(this.#topicName, index)
-    assert(partition !== undefined, `partition ${index} of ${this.#topicName} is not led here`)
+    if (partition === undefined) throw new BrokerError('not-leader')
     return partition
   }
 }

@@ -218,6 +218,25 @@ describe('an assignment that cannot be stored', () => {
     assert.deepEqual([ann.assignment, bob.assignment], ['ann@2', 'bob@2'])
   })
 
+  it('within the time for it, as on a full disk, is asked for anew; when it is stored late that changes nothing', async () => {
+    const world = await World.make()
+    const ann = new Consumer(world, 'ann')
+    await ann.join()
+    await world.advance(0)
+    world.log.held = true
+    await ann.sync()
+    await world.advance(5_000)
+    assert.equal(ann.synced!.error, 'coordinator-not-available')
+    await ann.join()
+    await world.advance(0)
+    world.log.release()
+    world.log.held = false
+    await flush()
+    assert.equal(world.coordinator.describe(['g'])[0]!.state, 'CompletingRebalance')
+    await ann.sync()
+    assert.deepEqual([ann.synced!.error, ann.assignment], [null, 'ann@2'])
+  })
+
   it('in time is void when a rebalance has begun', async () => {
     const world = await World.make()
     const [ann, bob] = [new Consumer(world, 'ann'), new Consumer(world, 'bob')]

@@ -65,7 +65,7 @@ async function takeOver(
 ): Promise<void> {
   const { joinWaiter } = member
   const { generation } = group
-  const error = await context.append(shard.partition, [context.records.group(group)])
+  const error = await context.inTime(context.append(shard.partition, [context.records.group(group)]))
   // Meanwhile the coordinator may have stopped, the member may have left or been replaced again, or a rebalance may
   // have begun, in which the parked join takes part: then somebody else has answered or will.
   if (group.state !== 'Stable' || group.generation !== generation || member.joinWaiter !== joinWaiter) return

@@ -54,7 +54,8 @@ async function storeAssignment(context: GroupContext, shard: Shard, group: Group
     if (assignments.has(memberId)) assignments.set(memberId, new Uint8Array(assignment))
   }
   group.generationStored = generation
-  const error = await context.append(shard.partition, [context.records.group(group, assignments)])
+  const writing = context.append(shard.partition, [context.records.group(group, assignments)])
+  const error = await context.inTime(writing)
   // While the log worked, members may have come or gone: then this assignment is void and the next one on its way.
   if (group.state !== 'CompletingRebalance' || group.generation !== generation) return
   if (error === null) return becomeStable(context, group, assignments)

@@ -1,4 +1,5 @@
 import type { Address } from './network.ts'
+import type { TlsListenOptions } from './tls.ts'
 
 /** One request, whole: the body has arrived and lies within the limit. */
 export interface HttpRequest {
@@ -10,6 +11,8 @@ export interface HttpRequest {
   /** Names in lower case; a name that came twice has its values joined by `, `. */
   readonly headers: ReadonlyMap<string, string>
   readonly body: Uint8Array
+  /** IP address of the client, where there is one. */
+  readonly remoteHost?: string
 }
 
 export interface HttpResponse {
@@ -45,8 +48,8 @@ export interface HttpListener {
 /** The HTTP port as the broker sees it. The real one is node/node-http.ts; tests call the handler directly. */
 export interface HttpServer {
   /**
-   * Listens; port 0 takes a free one.
+   * Listens; port 0 takes a free one. With `tls` it is HTTPS; connections are counted before their handshake.
    * @throws NetworkError 'in-use' | 'denied' | 'unknown-host'
    */
-  listen(address: Address, handler: HttpHandler, limits: HttpLimits): Promise<HttpListener>
+  listen(address: Address, handler: HttpHandler, limits: HttpLimits, tls?: TlsListenOptions): Promise<HttpListener>
 }

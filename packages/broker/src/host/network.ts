@@ -1,3 +1,5 @@
+import type { TlsDialOptions, TlsListenOptions } from './tls.ts'
+
 export interface Address {
   host: string
   port: number
@@ -29,6 +31,11 @@ export interface Connection {
   readonly remote: Address
   /** The address the peer dialled. */
   readonly local: Address
+  /**
+   * Subject of the certificate with which the peer has proved who it is, in the form of RFC 2253 (`CN=app,O=Example`);
+   * undefined without TLS, or if it showed none. Known from the first `received` on.
+   */
+  readonly peerSubject?: string | undefined
 
   /**
    * Must be called once, in the turn in which the connection appeared. Nothing is handed over before. A peer that ends
@@ -71,13 +78,14 @@ export interface Listener {
 
 export interface Network {
   /**
-   * Listens; port 0 takes a free one.
+   * Listens; port 0 takes a free one. With `tls` a connection appears before its handshake, so that whoever counts
+   * connections counts those who never finish it; if it fails, `closed` gets a NetworkError 'tls'.
    * @throws NetworkError 'in-use' | 'denied' | 'unknown-host'
    */
-  listen(address: Address, accepted: (connection: Connection) => void): Promise<Listener>
+  listen(address: Address, accepted: (connection: Connection) => void, tls?: TlsListenOptions): Promise<Listener>
 
-  /** Dials. Rejects with NetworkError 'refused' | 'unreachable' | 'timed-out'. */
-  connect(address: Address, timeoutMs: number): Promise<Connection>
+  /** Dials; the handshake is part of that. Rejects with NetworkError 'refused' | 'unreachable' | 'timed-out' | 'tls'. */
+  connect(address: Address, timeoutMs: number, tls?: TlsDialOptions): Promise<Connection>
 }
 
 export type NetworkErrorKind =
@@ -88,6 +96,7 @@ export type NetworkErrorKind =
   | 'unreachable'
   | 'timed-out'
   | 'reset'
+  | 'tls'
   | 'other'
 
 /** A failure of the network or of the system under it. */

@@ -1,4 +1,4 @@
-import { deepEqual, equal, match } from 'node:assert/strict'
+import { deepEqual, equal, match, rejects } from 'node:assert/strict'
 import { test } from 'node:test'
 import { Broker } from '../broker.ts'
 import { createNodeHost } from '../host/node/node-host.ts'
@@ -7,6 +7,7 @@ import { MemoryDisk } from '../host/memory/memory-disk.ts'
 import type { Disk } from '../host/disk.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import { inspectDirectory } from './inspect.ts'
+import { removeSetAside } from './set-aside.ts'
 
 /** A directory with one topic of 100 records, its broker stopped. */
 async function filledDirectory(): Promise<Disk> {
@@ -54,4 +55,54 @@ test('a topic that only the journal knows of, after a kill, is shown with its re
   const report = await inspectDirectory(disk, '/data', () => {})
   const orders = report.logs.find((log) => log.topic === 'orders')
   deepEqual([orders?.endOffset, orders?.journaledRecords], [1, 1])
+})
+
+function put(disk: Disk, path: string, bytes: number): void {
+  const file = disk.open(path, 'create')
+  file.write([Buffer.alloc(bytes)], 0)
+  file.close()
+}
+
+test('what recoveries have set aside is listed with size and kind, and removed with nothing else', async () => {
+  const disk = await filledDirectory()
+  const folder = disk.list('/data/logs').find((name) => name.startsWith('orders-'))!
+  const everything = (): string[] => [
+    ...disk.list('/data'),
+    ...disk.list('/data/journal'),
+    ...disk.list(`/data/logs/${folder}`),
+  ]
+  disk.makeDirectory('/data/orphans/old-0.xyz.7')
+  const before = everything()
+  put(disk, '/data/orphans/old-0.xyz.7/00000000000000000000.log', 5)
+  put(disk, '/data/orphans/old-0.xyz.7/00000000000000000000.index', 2)
+  put(disk, '/data/journal/0000000000000009.journal.kept', 30)
+  put(disk, '/data/journal/0000000000000008.journal.torn', 40)
+  put(disk, `/data/logs/${folder}/00000000000000000000.log.4711.torn`, 50)
+  put(disk, `/data/logs/${folder}/00000000000000000000.log.4711.torn-2`, 60)
+  const { setAside, problems } = await inspectDirectory(disk, '/data', () => {})
+  deepEqual(problems, [])
+  deepEqual(
+    setAside.map(({ path, bytes, kind }) => [path.replace('/data/', ''), bytes, kind]),
+    [
+      ['journal/0000000000000008.journal.torn', 40, 'torn'],
+      ['journal/0000000000000009.journal.kept', 30, 'kept'],
+      [`logs/${folder}/00000000000000000000.log.4711.torn`, 50, 'torn'],
+      [`logs/${folder}/00000000000000000000.log.4711.torn-2`, 60, 'torn'],
+      ['orphans/old-0.xyz.7', 7, 'orphan'],
+    ],
+  )
+  deepEqual(await removeSetAside(disk, '/data'), setAside)
+  deepEqual(everything(), before)
+  deepEqual(disk.list('/data/orphans'), [])
+  const after = await inspectDirectory(disk, '/data', () => {})
+  deepEqual([after.setAside, after.problems], [[], []])
+})
+
+test('nothing is removed from under a broker', async () => {
+  const disk = await filledDirectory()
+  put(disk, '/data/journal/0000000000000008.journal.torn', 40)
+  const lock = disk.lock('/data/lock')
+  await rejects(removeSetAside(disk, '/data'), { kind: 'locked' })
+  equal((await inspectDirectory(disk, '/data', () => {})).setAside.length, 1)
+  lock.release()
 })

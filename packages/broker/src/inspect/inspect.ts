@@ -7,10 +7,13 @@ import type { ReplayedEntry } from '../journal/replay.ts'
 import { JournalDamageError, replayJournal } from '../journal/replay.ts'
 import { neededSequenceOf, readCheckpoint } from '../log/checkpoint.ts'
 import type { Checkpoint, StoredLog } from '../log/checkpoint.ts'
+import { findMissingRecords } from '../log/log-damage.ts'
 import { logDirectory } from '../log/recovery.ts'
 import { segmentFileName } from '../log/segment.ts'
-import { baseOffsetOf, lastOffsetOf } from '../record/batch.ts'
+import { lastOffsetOf, recordCountOf } from '../record/batch.ts'
 import { silentLogger } from '../telemetry/logger.ts'
+import { findSetAside } from './set-aside.ts'
+import type { SetAside } from './set-aside.ts'
 import { verifySegment } from './verify-segment.ts'
 
 export interface InspectedLog {
@@ -37,6 +40,8 @@ export interface InspectReport {
   problems: string[]
   /** What is odd but harmless: torn tails, leftovers. */
   remarks: string[]
+  /** Files and folders that recoveries have put out of the way; no broker reads them. */
+  setAside: SetAside[]
 }
 
 /**
@@ -61,6 +66,7 @@ export async function inspectDirectory(
     journal: { files: 0, entries: 0, tornBytes: 0 },
     problems: [],
     remarks: [],
+    setAside: findSetAside(disk, directory),
   }
   const totalBytes = segmentBytes(disk, directory, checkpoint)
   let doneBytes = 0
@@ -101,15 +107,19 @@ async function inspectLog(
     journaledRecords: 0,
   }
   report.logs.push(log)
-  if (stored.damage !== null) report.problems.push(`${stored.name}: ${stored.damage}`)
-  for (const [baseOffset, generation, bytes, , , , sparse] of stored.segments) {
+  if (stored.damage !== null) {
+    const { damage: what, reachedOffset = 0, syncedOffset: endOffset } = stored
+    const missing = findMissingRecords({ endOffset, lastingDamage: { what, reachedOffset } })
+    report.problems.push(`${stored.name}: ${missing ?? what}`)
+  }
+  for (const [baseOffset, generation, bytes, , , , gaps] of stored.segments) {
     const directory = logDirectory(`${report.directory}/logs`, stored)
     const path = `${directory}/${segmentFileName(baseOffset, generation, 'log')}`
     if (disk.sizeOf(path) === undefined) {
       report.problems.push(`${path} is missing`)
       continue
     }
-    const claim = { path, baseOffset, bytes, sparse: sparse === 1 }
+    const claim = { path, baseOffset, bytes, mayHaveGaps: gaps !== 0 }
     const findings = await verifySegment(disk, claim, progress)
     log.bytes += findings.intactBytes
     log.records += findings.records
@@ -120,7 +130,7 @@ async function inspectLog(
   }
 }
 
-/** `orders-3.id`: the topic's name and the partition, as topic/local-topics.ts writes them. */
+/** `orders-3.id`: the topic's name and the partition, as replica/replica-manager.ts writes them. */
 function topicOf(name: string): { topic: string; partition: number } {
   const label = name.slice(0, name.lastIndexOf('.'))
   const dash = label.lastIndexOf('-')
@@ -147,9 +157,9 @@ function inspectJournal(disk: Disk, checkpoint: Checkpoint, report: InspectRepor
     const log = byId.get(entry.logId)
     if (log && entry.kind === EntryKind.deleteLog) report.logs.splice(report.logs.indexOf(log), 1)
     if (!log || entry.kind !== EntryKind.batch || !entry.intact) return
-    if (baseOffsetOf(entry.payload, 0) < log.endOffset) return
     const endOffset = lastOffsetOf(entry.payload, 0) + 1
-    log.journaledRecords += endOffset - baseOffsetOf(entry.payload, 0)
+    if (endOffset <= log.endOffset) return
+    log.journaledRecords += recordCountOf(entry.payload, 0)
     log.endOffset = endOffset
   }
   try {

@@ -9,7 +9,8 @@ export interface SegmentClaim {
   baseOffset: number
   /** Bytes that the checkpoint knows to be synced. */
   bytes: number
-  sparse: boolean
+  /** Whether offsets may have gaps: compacted here or at the leader it was fetched from, or not known. */
+  mayHaveGaps: boolean
 }
 
 export interface SegmentFindings {
@@ -67,7 +68,11 @@ function takeBatches(
     if (!isPlausibleBatch(bytes, at, 2 ** 31)) return { needed: 0, fault: `no batch at ${position}` }
     if (at + size > bytes.length) return { needed: size, fault: `the batch at ${position} is cut short` }
     const baseOffset = baseOffsetOf(bytes, at)
-    const fits = claim.sparse ? baseOffset >= findings.endOffset : baseOffset === findings.endOffset
+    // What came after the checkpoint may be the first of a log that has gaps.
+    const fits =
+      claim.mayHaveGaps || findings.intactBytes >= claim.bytes
+        ? baseOffset >= findings.endOffset || (findings.batches === 0 && lastOffsetOf(bytes, at) >= findings.endOffset)
+        : baseOffset === findings.endOffset
     if (!fits) return { needed: 0, fault: `offset ${baseOffset} at ${position}, ${findings.endOffset} is due` }
     const crc = findCrcFault(bytes, at)
     if (crc) return { needed: 0, fault: `at ${position}: ${crc.detail}` }

@@ -4,9 +4,9 @@
  * File header, 64 bytes:
  * | at | size | field |
  * | -- | ---- | ----- |
- * |  0 |  8 | magic "PLJRNL01" |
+ * |  0 |  8 | magic "PLJRNL02" |
  * |  8 |  8 | file number |
- * | 16 |  8 | sequence of the first entry |
+ * | 16 |  8 | sequence of the first entry; 0 in a spare file, which has none |
  * | 24 | 16 | id of the data directory |
  * | 40 |  8 | size the file was given when it was made; less than this is damage |
  * | 48 | 12 | zero |
@@ -15,7 +15,7 @@
  * Entry, 32 bytes of header and a payload:
  * | at | size | field |
  * | -- | ---- | ----- |
- * |  0 |  4 | CRC-32C of the directory id, bytes 4-31 and the covered part of the payload |
+ * |  0 |  4 | CRC-32C of the directory id, the file number (8 bytes), bytes 4-31 and the covered part of the payload |
  * |  4 |  4 | payload length |
  * |  8 |  1 | kind |
  * |  9 |  3 | zero |
@@ -26,6 +26,11 @@
  * Of a record batch only the first 21 bytes are covered: the rest is under the batch's own CRC, which the replay checks.
  * The payloads of all other kinds are covered whole. The directory id makes sure that no record which somebody fills with
  * the bytes of a journal is ever taken for a part of this one.
+ *
+ * Files are used again: behind the last entry may be those of the file's former life. The file number in their CRC tells
+ * them from new ones, and `endMarkBytes` zeroes behind each group written say that nothing was to follow it.
+ *
+ * Files with the magic "PLJRNL01" are still read: their CRCs leave out the file number, and all is zero behind the end.
  */
 import { crc32c } from '../record/crc32c.ts'
 
@@ -34,7 +39,11 @@ export const entryHeaderBytes = 32
 /** Of a record batch, what lies before the bytes that its own CRC covers. */
 export const batchCoveredBytes = 21
 
-const fileMagic = Buffer.from('PLJRNL01', 'latin1')
+/** Zeroes behind the last entry of a group, overwritten by the next one. */
+export const endMarkBytes = 32
+
+const fileMagic = Buffer.from('PLJRNL02', 'latin1')
+const firstFileMagic = Buffer.from('PLJRNL01', 'latin1')
 
 /**
  * What an entry says. Numbers are stored: never reuse one. A `mark` says nothing but that what is before it was synced.
@@ -59,13 +68,22 @@ export interface FileHeader {
   fileBytes: number
 }
 
+/** What is read from a file: `numbered` is whether the file number is part of the CRCs of its entries. */
+export interface FoundFileHeader extends FileHeader {
+  numbered: boolean
+}
+
 function coveredBytes(kind: number, payloadBytes: number): number {
   return kind === EntryKind.batch ? Math.min(batchCoveredBytes, payloadBytes) : payloadBytes
 }
 
-/** What the CRCs of entries start from. */
-export function entrySeed(directoryId: Uint8Array): number {
-  return crc32c(directoryId)
+/** What the CRCs of the entries of a file start from; without a number, those of the first format. */
+export function entrySeed(directoryId: Uint8Array, fileNumber?: number): number {
+  const seed = crc32c(directoryId)
+  if (fileNumber === undefined) return seed
+  const number = Buffer.alloc(8)
+  writeUInt64(number, 0, fileNumber)
+  return crc32c(number, seed)
 }
 
 /** Writes an entry header at `at`, with its CRC; `payload` holds at least the covered part. */
@@ -113,14 +131,17 @@ export function encodeFileHeader(header: FileHeader): Buffer {
 }
 
 /** Undefined if `bytes` is no intact file header. */
-export function decodeFileHeader(bytes: Buffer): FileHeader | undefined {
-  if (bytes.length < fileHeaderBytes || fileMagic.compare(bytes, 0, 8) !== 0) return undefined
+export function decodeFileHeader(bytes: Buffer): FoundFileHeader | undefined {
+  if (bytes.length < fileHeaderBytes) return undefined
+  const numbered = fileMagic.compare(bytes, 0, 8) === 0
+  if (!numbered && firstFileMagic.compare(bytes, 0, 8) !== 0) return undefined
   if (crc32c(bytes.subarray(0, 60)) !== bytes.readUInt32BE(60)) return undefined
   return {
     fileNumber: readUInt64(bytes, 8),
     firstSequence: readUInt64(bytes, 16),
     directoryId: Uint8Array.from(bytes.subarray(24, 40)),
     fileBytes: readUInt64(bytes, 40),
+    numbered,
   }
 }
 

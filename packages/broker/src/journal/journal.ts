@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../host/clock.ts'
 import type { Disk } from '../host/disk.ts'
 import { DiskError } from '../host/disk.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { entryHeaderBytes, EntryKind, entrySeed, writeEntryHeader } from './format.ts'
+import { endMarkBytes, entryHeaderBytes, EntryKind, entrySeed, writeEntryHeader } from './format.ts'
 import type { OpenJournalFile } from './journal-files.ts'
 import { JournalFiles } from './journal-files.ts'
 
@@ -12,6 +12,9 @@ const stagingBytesMin = 64 << 10
 const stagingBytesMax = 1 << 20
 const fullRetryMs = 250
 const nothing = new Uint8Array(0)
+const endMark = new Uint8Array(endMarkBytes)
+/** The share of a file after which the next one is made. A broker that is only tried out never gets there. */
+const prepareShare = 0.25
 
 export interface JournalOptions {
   disk: Disk
@@ -22,6 +25,8 @@ export interface JournalOptions {
   directoryId: Uint8Array
   /** A file that has grown to this size is followed by a new one. Default 32 MiB. */
   fileBytes: number
+  /** Files that are not needed any more are kept for use again up to so many bytes. */
+  spareBytesMax: number
   nextSequence: number
   nextFileNumber: number
   /** Every entry up to `sequence` is on disk. Called once a sync; sequences grow. */
@@ -49,7 +54,8 @@ export class Journal {
   readonly statistics: JournalStatistics = { entries: 0, bytes: 0, syncs: 0, syncMsLast: 0 }
   readonly #options: JournalOptions
   readonly #files: JournalFiles
-  readonly #seed: number
+  /** What the CRCs of entries start from; only those of the file they are in have its number in them. */
+  #seed!: number
   #current!: OpenJournalFile
   /** Older files, oldest first, not yet trimmed. */
   readonly #sealed: OpenJournalFile[] = []
@@ -57,6 +63,8 @@ export class Journal {
   #unsynced: OpenJournalFile[] = []
   /** Files whose sync is running: their handles must stay open. */
   #inSync: readonly OpenJournalFile[] = []
+  /** Whether the file after the current one has been asked for. */
+  #prepared = false
   #nextSequence: number
   #writtenSequence: number
   #syncedSequence: number
@@ -76,7 +84,6 @@ export class Journal {
   private constructor(options: JournalOptions) {
     this.#options = options
     this.#files = new JournalFiles(options)
-    this.#seed = entrySeed(options.directoryId)
     this.#staging = Buffer.allocUnsafe(Math.min(Math.max(options.fileBytes, stagingBytesMin), stagingBytesMax))
     this.#nextSequence = options.nextSequence
     this.#writtenSequence = options.nextSequence - 1
@@ -87,9 +94,8 @@ export class Journal {
   /** Starts a new file. Files of an earlier run are the business of `replayJournal`. */
   static async open(options: JournalOptions): Promise<Journal> {
     const journal = new Journal(options)
-    await journal.#files.prepare()
-    journal.#current = journal.#files.take(options.nextSequence)
-    journal.#prepareSpare()
+    await journal.#files.prepare(false)
+    journal.#begin(journal.#files.take(options.nextSequence))
     return journal
   }
 
@@ -100,6 +106,11 @@ export class Journal {
 
   get syncedSequence(): number {
     return this.#syncedSequence
+  }
+
+  /** Whether there are entries whose payload is still needed where it was given: while the disk is full or writing is held. */
+  get borrowsMemory(): boolean {
+    return this.#chunks.some((chunk) => chunk.buffer !== this.#staging.buffer)
   }
 
   /** Why appends are refused at present: a full disk (passes) or a failed one (does not). */
@@ -163,19 +174,25 @@ export class Journal {
     if (!held && !this.#closed) this.flush()
   }
 
-  /** Removes sealed files whose entries are all in synced segments. Resolves when their names are gone for good. */
+  /**
+   * Lets sealed files go whose entries are all in synced segments, as a durable checkpoint says: to be used again, or
+   * removed. Resolves when their names are gone for good.
+   */
   async trimTo(sequence: number): Promise<void> {
-    const discarded: Promise<void>[] = []
+    let removed = false
     while (this.#sealed.length > 0 && this.#sealed[0]!.lastSequence <= sequence) {
       const file = this.#sealed[0]!
       if (this.#unsynced.includes(file) || this.#inSync.includes(file)) break
-      file.file.close()
-      discarded.push(this.#options.disk.discard(file.path))
       this.#sealed.shift()
+      if (this.#files.hasRoomFor(file)) {
+        await this.#files.recycle(file)
+      } else {
+        removed = true
+        file.file.close()
+        await this.#options.disk.discard(file.path)
+      }
     }
-    if (discarded.length === 0) return
-    await Promise.all(discarded)
-    await this.#options.disk.syncDirectory(this.#options.directory)
+    if (removed) await this.#options.disk.syncDirectory(this.#options.directory)
   }
 
   /** Writes and syncs what is pending, then closes. With `remove`, the files go too: all of it is in the segments. */
@@ -185,7 +202,7 @@ export class Journal {
     this.#full = undefined
     if (!this.#failure) this.#writeGroup()
     while (this.#syncing) await this.#syncing
-    await this.#files.close().catch((error: unknown) => this.#logFailedSpare(error))
+    await this.#files.close()
     for (const file of [...this.#sealed, this.#current]) {
       file.file.close()
       if (remove && !this.#failure) this.#options.disk.remove(file.path)
@@ -229,33 +246,40 @@ export class Journal {
     const lastSequence = this.#nextSequence - 1
     let bytes = 0
     for (const chunk of this.#chunks) bytes += chunk.length
+    const current = this.#current
+    const end = current.position + bytes
+    // Behind it may be entries of the file's former life. Where the file ends, nothing is.
+    const markBytes = Math.min(endMarkBytes, Math.max(current.fileBytes - end, 0))
+    const mark = markBytes > 0 ? [endMark.subarray(0, markBytes)] : []
     try {
-      this.#rotateIfFull()
-      this.#current.file.write(this.#chunks, this.#current.position)
+      current.file.write([...this.#chunks, ...mark], current.position)
     } catch (error) {
       this.#writeFailed(error)
       return
     }
-    this.#current.position += bytes
-    this.#current.lastSequence = lastSequence
+    current.position = end
+    current.fileBytes = Math.max(current.fileBytes, end)
+    current.lastSequence = lastSequence
     this.#writtenSequence = lastSequence
     this.statistics.bytes += bytes
     this.#chunks = []
     this.#stagingUsed = 0
     this.#stagingStart = 0
+    this.#moveOn()
     this.#startSync()
   }
 
   /**
-   * The entries stay gathered, to be written again. What a partial write left goes: if the next file is begun meanwhile,
-   * nothing would overwrite it, and it would look like damage in front of that file.
+   * The entries stay gathered, to be written again at the same place. What a partial write left beyond the file's size
+   * goes, to give back the space.
    */
   #writeFailed(error: unknown): void {
     if (!(error instanceof DiskError) || error.kind !== 'full') {
       this.#fail(error)
       return
     }
-    this.#current.file.truncate(Math.max(this.#current.position, this.#options.fileBytes))
+    this.#current.fileBytes = Math.max(this.#current.position, this.#options.fileBytes)
+    this.#current.file.truncate(this.#current.fileBytes)
     this.#options.logger.error('disk full, appends refused until there is space', { path: error.path })
     this.#retryWhenFull()
   }
@@ -270,23 +294,45 @@ export class Journal {
     })
   }
 
-  #rotateIfFull(): void {
-    if (this.#current.position < this.#options.fileBytes) return
+  /**
+   * Has the next file made in time, and goes over to it once this one is full. Between groups only: the CRCs of entries
+   * that have been gathered hold the number of the file they are for.
+   */
+  #moveOn(): void {
+    const { position } = this.#current
+    const { fileBytes } = this.#options
+    if (position < fileBytes) {
+      if (this.#prepared || position < fileBytes * prepareShare) return
+      this.#prepared = true
+      this.#prepareSpare()
+      return
+    }
     if (!this.#files.hasSpare()) {
       // Going on in the old file beyond its size is always right; a spare that is late must not hold up producers.
       this.#prepareSpare()
       return
     }
-    // Entries of this group carry sequences after the last written one.
-    const next = this.#files.take(this.#writtenSequence + 1)
+    let next: OpenJournalFile
+    try {
+      next = this.#files.take(this.#writtenSequence + 1)
+    } catch (error) {
+      if (error instanceof DiskError && error.kind === 'full') this.#logFailedSpare(error)
+      else this.#fail(error)
+      return
+    }
     this.#sealed.push(this.#current)
     this.#unsynced.push(this.#current)
-    this.#current = next
-    this.#prepareSpare()
+    this.#begin(next)
+  }
+
+  #begin(file: OpenJournalFile): void {
+    this.#current = file
+    this.#seed = entrySeed(this.#options.directoryId, file.fileNumber)
+    this.#prepared = false
   }
 
   #prepareSpare(): void {
-    this.#files.prepare().catch((error: unknown) => this.#logFailedSpare(error))
+    this.#files.prepare(true).catch((error: unknown) => this.#logFailedSpare(error))
   }
 
   #logFailedSpare(error: unknown): void {

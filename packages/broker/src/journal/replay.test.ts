@@ -32,6 +32,7 @@ async function written(groups: readonly Uint8Array[][], id = directoryId): Promi
     directory,
     directoryId: id,
     fileBytes,
+    spareBytesMax: 0,
     nextSequence: 1,
     nextFileNumber: 1,
     committed: (sequence) => committed(sequence),
@@ -95,6 +96,23 @@ describe('replay of the journal', () => {
     assert.equal(again.entries.length, 1)
     assert.ok(again.tornBytes > 0)
     assert.ok(again.files[0]!.torn)
+  })
+
+  // Crash states, seed 1, state 11795: the next life began at a sequence that an entry behind the hole had too, and a second
+  // crash, before the old files were gone, made the recovery after it take that entry up.
+  it('goes on behind every sequence that it left out', async () => {
+    const disk = await written([[batch('a')], [batch('b'), batch('c'), batch('d')]])
+    const { entries, nextSequence } = replay(disk)
+    const markAt = entries[3]!.position + entryBytes
+    change(disk, 1, markAt, new Uint8Array(fileBytes - markAt))
+    change(disk, 1, entries[1]!.position + 14, Uint8Array.of(0xff))
+    const cut = replay(disk)
+    assert.equal(cut.entries.length, 1)
+    assert.ok(cut.nextSequence > entries[3]!.sequence && cut.nextSequence < nextSequence + 100)
+    // A checkpoint says that everything before the next life is in segments. Nothing left out is taken for a part of that life.
+    const again = replay(disk, { neededSequence: cut.nextSequence })
+    assert.ok(again.entries.every(({ sequence }) => sequence < cut.nextSequence))
+    assert.ok(again.nextSequence >= cut.nextSequence)
   })
 
   it('refuses a broken entry when a later one says it was synced, also if that is only the mark of an idle journal', async () => {

@@ -21,22 +21,44 @@ const ranges: Record<number, readonly [number, number]> = {
   14: [0, 5],
   15: [0, 6],
   16: [0, 5],
+  17: [0, 1],
   18: [0, 4],
   19: [2, 7],
   20: [1, 6],
   21: [0, 2],
   22: [0, 5],
   23: [2, 4],
+  29: [1, 3],
+  30: [1, 3],
+  31: [1, 3],
   32: [1, 4],
   33: [0, 2],
   35: [1, 5],
+  36: [0, 2],
   37: [0, 3],
   42: [0, 2],
+  43: [0, 2],
   44: [0, 1],
+  45: [0, 1],
+  46: [0, 0],
   47: [0, 0],
+  50: [0, 0],
+  51: [0, 0],
   60: [0, 2],
   61: [0, 0],
   75: [0, 0],
+  76: [1, 1],
+  77: [1, 1],
+  78: [1, 2],
+  79: [1, 2],
+  83: [0, 0],
+  84: [0, 0],
+  85: [0, 1],
+  86: [0, 0],
+  87: [0, 1],
+  90: [0, 1],
+  91: [0, 0],
+  92: [0, 0],
 }
 
 describe('the table of handlers', () => {
@@ -83,7 +105,8 @@ describe('ApiVersions', () => {
       const answer = await client.call(apis[18], version, version < 3 ? {} : named)
       assert.equal(answer.errorCode, 0)
       assert.deepEqual(answer.apiKeys, advertisedApis)
-      assert.deepEqual([answer.supportedFeatures, answer.finalizedFeatures], [[], []])
+      const features = answer.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel])
+      assert.deepEqual(features, version < 3 ? [] : [['share.version', 1]])
     })
   }
 

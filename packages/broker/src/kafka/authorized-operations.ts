@@ -1,36 +1,53 @@
+import { theCluster } from '../auth/authorizer.ts'
+import type { Operation } from '../image/acl.ts'
+import { aclOperationNumber } from './acl-numbers.ts'
+import { allowedOf, mayCluster } from './permission.ts'
+import type { RequestContext } from './request-context.ts'
+
 /**
- * Bit sets of AclOperation numbers, as Metadata, DescribeCluster and DescribeGroups report them. Without access rules
- * everything that the resource supports is allowed (KIP-430).
+ * What the client may do with a resource, as a set of bits by the numbers of AclOperation: for Metadata, DescribeCluster
+ * and the descriptions of groups (KIP-430). Of the operations that a resource knows, those that are allowed.
  */
-const operation = { read: 3, write: 4, create: 5, delete: 6, alter: 7, describe: 8, clusterAction: 9 }
-const configOperation = { describeConfigs: 10, alterConfigs: 11, idempotentWrite: 12 }
-
-function bits(...operations: number[]): number {
-  return operations.reduce((set, each) => set | (1 << each), 0)
-}
-
-const { read, write, create, alter, describe, clusterAction } = operation
-const { describeConfigs, alterConfigs, idempotentWrite } = configOperation
 
 /** The answer to a client that did not ask. */
 export const operationsNotAsked = -2147483648
-export const topicOperations = bits(
-  read,
-  write,
-  create,
-  operation.delete,
-  alter,
-  describe,
-  describeConfigs,
-  alterConfigs,
-)
-export const groupOperations = bits(read, operation.delete, describe, describeConfigs, alterConfigs)
-export const clusterOperations = bits(
-  create,
-  alter,
-  describe,
-  clusterAction,
-  describeConfigs,
-  alterConfigs,
-  idempotentWrite,
-)
+
+const ofTopics = [
+  'read',
+  'write',
+  'create',
+  'delete',
+  'alter',
+  'describe',
+  'describe-configs',
+  'alter-configs',
+] as const satisfies readonly Operation[]
+
+const ofGroups = ['read', 'delete', 'describe', 'describe-configs', 'alter-configs'] as const satisfies Operation[]
+
+const ofCluster = [
+  'create',
+  'alter',
+  'describe',
+  'cluster-action',
+  'describe-configs',
+  'alter-configs',
+  'idempotent-write',
+] as const satisfies Operation[]
+
+export function topicOperations(context: RequestContext, name: string): number {
+  return bits(allowedOf(context, ofTopics, { type: 'topic', name }))
+}
+
+export function groupOperations(context: RequestContext, groupId: string): number {
+  return bits(allowedOf(context, ofGroups, { type: 'group', name: groupId }))
+}
+
+/** None for a client that may not describe the cluster. */
+export function clusterOperations(context: RequestContext): number {
+  return mayCluster(context, 'describe') ? bits(allowedOf(context, ofCluster, theCluster)) : 0
+}
+
+function bits(operations: readonly Operation[]): number {
+  return operations.reduce((set, operation) => set | (1 << aclOperationNumber(operation)), 0)
+}

@@ -1,4 +1,5 @@
 import { BrokerError } from '../errors/errors.ts'
+import { checkCluster, checkGroup, checkTopic } from './permission.ts'
 import type { RequestContext } from './request-context.ts'
 import { resourceTypes } from './config-numbers.ts'
 
@@ -17,9 +18,10 @@ export function resourceKey({ resourceType, resourceName }: ConfigResource): str
  * Checks that the resource is one that this broker has settings for.
  * @throws BrokerError 'invalid-request'
  */
-export function checkResource(resource: ConfigResource, context: RequestContext): 'topic' | 'broker' {
+export function checkResource(resource: ConfigResource, context: RequestContext): 'topic' | 'group' | 'broker' {
   const { resourceType, resourceName } = resource
   if (resourceType === resourceTypes.topic) return 'topic'
+  if (resourceType === resourceTypes.group) return 'group'
   if (resourceType !== resourceTypes.broker) {
     throw new BrokerError('invalid-request', `There are no settings of resource type ${resourceType} here.`)
   }
@@ -28,16 +30,32 @@ export function checkResource(resource: ConfigResource, context: RequestContext)
   throw new BrokerError('invalid-request', `This is broker ${brokerId}, not "${resourceName}".`)
 }
 
-/** @throws BrokerError 'invalid-request' for a resource that can be looked at but not changed */
+/**
+ * Checks that the client may see or change the settings.
+ * @throws BrokerError 'topic-not-authorized', 'group-not-authorized', 'cluster-not-authorized'
+ */
+export function checkAccess(
+  { resourceType, resourceName }: ConfigResource,
+  operation: 'describe-configs' | 'alter-configs',
+  context: RequestContext,
+): void {
+  if (resourceType === resourceTypes.topic) checkTopic(context, operation, resourceName)
+  else if (resourceType === resourceTypes.group) checkGroup(context, operation, resourceName)
+  else checkCluster(context, operation)
+}
+
+/** @throws BrokerError 'invalid-request' for a resource that can be looked at but not changed, and as `checkAccess` */
 export function checkChangeable(
   resource: ConfigResource,
   duplicates: ReadonlySet<string>,
   context: RequestContext,
-): void {
+): 'topic' | 'group' {
   if (duplicates.has(resourceKey(resource))) {
     throw new BrokerError('invalid-request', 'The request names the resource twice.')
   }
-  if (checkResource(resource, context) === 'topic') return
+  checkAccess(resource, 'alter-configs', context)
+  const kind = checkResource(resource, context)
+  if (kind !== 'broker') return kind
   const detail = 'The settings of the broker are changed in its configuration file, and take effect when it is started.'
   throw new BrokerError('invalid-config', detail)
 }

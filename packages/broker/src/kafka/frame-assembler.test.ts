@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { FramePool } from '../host/frame-memory.ts'
+import type { FrameMemory } from '../host/frame-memory.ts'
 import { FrameAssembler, smallFrameBytesMax } from './frame-assembler.ts'
 
 const frameBytesMax = 1_000_000
 
 interface Seen {
   bytes: Buffer
-  owned: boolean
+  memory: FrameMemory | undefined
 }
 
 /** Feeds a stream to an assembler as a socket would, in pieces of the given sizes, over and over. */
@@ -17,13 +19,15 @@ class Feed {
   readonly invalid: number[] = []
   /** Frames after which the sink stops the assembler. */
   stopAfter: ReadonlySet<number> = new Set()
+  readonly pool = new FramePool(10 * frameBytesMax, true)
   readonly assembler: FrameAssembler
 
   constructor(sharedBytes = 256 * 1024) {
     this.shared = Buffer.alloc(sharedBytes)
-    this.assembler = new FrameAssembler(this.shared, frameBytesMax, {
-      frame: (bytes, start, end, owned) => {
-        this.seen.push({ bytes: owned ? bytes.subarray(start, end) : Buffer.from(bytes.subarray(start, end)), owned })
+    this.assembler = new FrameAssembler(this.shared, this.pool, frameBytesMax, {
+      frame: (bytes, start, end, memory) => {
+        const view = bytes.subarray(start, end)
+        this.seen.push({ bytes: memory === undefined ? Buffer.from(view) : view, memory })
         return !this.stopAfter.has(this.seen.length)
       },
       invalidSize: (size) => this.invalid.push(size),
@@ -73,20 +77,39 @@ describe('FrameAssembler', () => {
           feed.seen.map(({ bytes }) => bytes),
           frames.map((bytes) => bytes.subarray(4)),
         )
-        for (const { bytes, owned } of feed.seen) if (owned) assert.ok(bytes.length > smallFrameBytesMax)
+        for (const { bytes, memory } of feed.seen) if (memory) assert.ok(bytes.length > smallFrameBytesMax)
       }),
-      { numRuns: 150 },
+      { numRuns: 80 },
     )
   })
 
-  test('a large frame has a buffer of exactly its size, that nobody else writes to', () => {
+  test('a large frame has memory that nobody else writes to until it is let go', () => {
     const feed = new Feed()
-    feed.send(Buffer.concat([frame(10, 1), frame(500_000, 2), frame(10, 3)]), [100_000])
+    feed.send(Buffer.concat([frame(10, 1), frame(500_000, 2), frame(400_000, 3)]), [100_000])
     const large = feed.seen[1]!
-    assert.equal(large.owned, true)
     assert.equal(large.bytes.length, 500_000)
-    assert.equal(large.bytes.buffer.byteLength, 500_000)
+    assert.ok(large.bytes.buffer.byteLength <= 500_000 * 1.25)
+    large.memory!.hold()
+    large.memory!.letGo()
+    feed.send(frame(500_000, 4), [100_000])
     assert.ok(large.bytes.every((byte) => byte === 2))
+    large.memory!.letGo()
+    assert.ok(large.bytes.every((byte) => byte === 0xdb))
+    feed.send(frame(490_000, 5), [100_000])
+    assert.equal(feed.seen[4]!.bytes.buffer, large.bytes.buffer)
+    assert.ok(feed.seen[4]!.bytes.every((byte) => byte === 5))
+    assert.ok(feed.seen[3]!.bytes.every((byte) => byte === 4))
+  })
+
+  test('memory of a frame that never comes to its end is not used again: the network may still write to it', () => {
+    const feed = new Feed()
+    feed.send(frame(500_000, 1), [100_000])
+    feed.seen[0]!.memory!.letGo()
+    feed.send(frame(500_000, 2).subarray(0, 300_000), [100_000])
+    const target = feed.assembler.buffer()
+    assert.equal(target.buffer, feed.seen[0]!.bytes.buffer)
+    feed.assembler.close()
+    assert.equal(feed.pool.idleBytes, 0)
   })
 
   test('memory follows what has arrived, not what was announced', () => {

@@ -1,8 +1,10 @@
+import type { FrameMemory, FramePool } from '../host/frame-memory.ts'
+
 /** Frames up to this size are handled out of shared or staging memory; larger ones get a buffer of their own. */
 export const smallFrameBytesMax = 64 * 1024
 
 /**
- * A large frame's buffer may hold this many times the bytes that have arrived: never what the size field promises. So
+ * A large frame's new buffer may hold this many times the bytes that have arrived: never what the size field promises. So
  * large a step is harmless because memory that nobody has written to is not resident yet, and it saves copies: 64 KiB
  * lead to a whole MiB.
  */
@@ -18,10 +20,10 @@ const stagingBytesMin = 1024
 export interface FrameSink {
   /**
    * One frame, `bytes` from `start` to `end`, without its size field. Must be done with the memory when it returns,
-   * unless `owned`: then nobody will write to it any more.
+   * unless there is `memory`, which the sink then holds: nobody else will write to it until it lets go.
    * @returns false to get no more frames until {@link FrameAssembler.resume}
    */
-  frame(bytes: Buffer, start: number, end: number, owned: boolean): boolean
+  frame(bytes: Buffer, start: number, end: number, memory: FrameMemory | undefined): boolean
 
   /** The size field is negative or above the limit. No more calls follow. */
   invalidSize(size: number): void
@@ -31,12 +33,15 @@ export interface FrameSink {
  * Cuts one connection's byte stream into length-prefixed frames.
  *
  * Bytes are received into a buffer that all connections share. Whole small frames are handed on right there. The start
- * of a frame whose rest has not come is copied to `staging`, which grows with what arrived. A large frame moves to a
- * buffer that grows in steps of {@link growthFactor} until it has the exact size; most of it is then received in place.
+ * of a frame whose rest has not come is copied to `staging`, which grows with what arrived. A large frame moves to memory
+ * of the pool, most of it is then received in place. If there is none to use again, its buffer grows in steps of
+ * {@link growthFactor} until it is large enough.
  */
 export class FrameAssembler {
+  /** Larger frames are impossible; may be raised at any time. */
+  frameBytesMax: number
   private readonly shared: Buffer
-  private readonly frameBytesMax: number
+  private readonly pool: FramePool
   private readonly sink: FrameSink
 
   /** Bytes that wait for more (less than a small frame) or, while stopped, for `resume`: from start to end. */
@@ -45,6 +50,8 @@ export class FrameAssembler {
   private stagedEnd = 0
 
   private large: Buffer | undefined
+  /** What `large` belongs to once it is large enough for the frame. */
+  private largeMemory: FrameMemory | undefined
   private largeBytes = 0
   private largeSize = 0
   /** Whether the last `buffer()` was part of `large`. */
@@ -53,8 +60,9 @@ export class FrameAssembler {
   private stopped = false
   private closed = false
 
-  constructor(shared: Buffer, frameBytesMax: number, sink: FrameSink) {
+  constructor(shared: Buffer, pool: FramePool, frameBytesMax: number, sink: FrameSink) {
     this.shared = shared
+    this.pool = pool
     this.frameBytesMax = frameBytesMax
     this.sink = sink
   }
@@ -70,7 +78,7 @@ export class FrameAssembler {
     if (this.large === undefined || this.largeSize - this.largeBytes < directReadBytesMin) return this.shared
     this.direct = true
     if (this.largeBytes === this.large.length) this.growLarge(this.largeBytes)
-    return this.large.subarray(this.largeBytes)
+    return this.large.subarray(this.largeBytes, this.largeSize)
   }
 
   /** `count` bytes now stand at the start of the last buffer given. */
@@ -112,7 +120,9 @@ export class FrameAssembler {
   /** No more frames come out, and memory is let go. */
   close(): void {
     this.closed = true
+    // Memory of a frame that is not complete does not go back to the pool: the network may still write to it.
     this.large = undefined
+    this.largeMemory = undefined
     this.direct = false
     this.staging = Buffer.alloc(0)
     this.emptyStaging()
@@ -130,7 +140,7 @@ export class FrameAssembler {
       const size = this.checkedSize(bytes, at)
       const next = at + sizeBytes + size
       if (size < 0 || next > end) break
-      this.deliver(bytes, at + sizeBytes, next, false)
+      this.deliver(bytes, at + sizeBytes, next, undefined)
       at = next
     }
     return at
@@ -156,7 +166,7 @@ export class FrameAssembler {
     this.stage(this.shared, at, at + taken)
     if (taken === missing) {
       this.emptyStaging()
-      this.deliver(this.staging, sizeBytes, sizeBytes + size, false)
+      this.deliver(this.staging, sizeBytes, sizeBytes + size, undefined)
     }
     return at + taken
   }
@@ -194,8 +204,9 @@ export class FrameAssembler {
   }
 
   private startLarge(size: number, bytes: Buffer, start: number, end: number): void {
-    this.large = Buffer.allocUnsafeSlow(Math.min(size, Math.max(smallFrameBytesMax, growthFactor * (end - start))))
     this.largeSize = size
+    this.largeMemory = this.pool.takeUsed(size)
+    this.large = this.largeMemory?.bytes ?? this.makeLarge(Math.max(smallFrameBytesMax, growthFactor * (end - start)))
     this.largeBytes = bytes.copy(this.large, 0, start, end)
   }
 
@@ -211,21 +222,28 @@ export class FrameAssembler {
   /** Makes room for `arrived` bytes and some more. */
   private growLarge(arrived: number): void {
     const large = this.large!
-    if (arrived < large.length || large.length === this.largeSize) return
-    const grown = Buffer.allocUnsafeSlow(Math.min(this.largeSize, growthFactor * arrived))
+    if (arrived < large.length || this.largeMemory !== undefined) return
+    const grown = this.makeLarge(growthFactor * arrived)
     large.copy(grown, 0, 0, this.largeBytes)
     this.large = grown
   }
 
-  private finishLarge(): void {
-    const frame = this.large!
-    this.large = undefined
-    this.direct = false
-    this.deliver(frame, 0, this.largeSize, true)
+  private makeLarge(capacity: number): Buffer {
+    if (capacity < this.largeSize) return Buffer.allocUnsafeSlow(capacity)
+    this.largeMemory = this.pool.make(this.largeSize)
+    return this.largeMemory.bytes
   }
 
-  private deliver(bytes: Buffer, start: number, end: number, owned: boolean): void {
-    if (!this.sink.frame(bytes, start, end, owned)) this.stopped = true
+  private finishLarge(): void {
+    const memory = this.largeMemory!
+    this.large = undefined
+    this.largeMemory = undefined
+    this.direct = false
+    this.deliver(memory.bytes, 0, this.largeSize, memory)
+  }
+
+  private deliver(bytes: Buffer, start: number, end: number, memory: FrameMemory | undefined): void {
+    if (!this.sink.frame(bytes, start, end, memory)) this.stopped = true
   }
 
   /** The size at `at`, or -1 after an impossible one has been reported. */

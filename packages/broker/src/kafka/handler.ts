@@ -15,13 +15,13 @@ export interface Handler<Request = unknown, Response = unknown> {
 
   /**
    * Returns the answer, or undefined if it comes later through the context (`answer`, `answerNothing`, `abort`).
-   * Byte fields of the request are views that are valid only during the call unless `context.owned`.
+   * Byte fields of the request are views that are valid only during the call unless `context.memory` is there.
    * A BrokerError thrown, or any other, becomes the answer that `refuse` makes.
    */
   handle(request: Request, context: RequestContext): Response | Promise<Response> | undefined
 
   /** Makes the answer to a request that failed as a whole. Without it, the connection is closed. */
-  refuse?(errorCode: number, message: string, request: Request): Response
+  refuse?(errorCode: number, message: string, request: Request, apiVersion: number): Response
 
   /** Makes the version-0 answer to a request of unknown version. Without it, the connection is closed. */
   handleUnknownVersion?(context: RequestContext): Response

@@ -15,6 +15,9 @@ export interface KafkaMetrics {
   bytesSent(bytes: number): void
   /** A request, or one partition of a Produce or Fetch, was answered with an error. */
   errorAnswered(apiKey: number, errorCode: number): void
+  /** Records that went to a follower, and that came from a leader, in bytes as they are stored. */
+  replicationSent(bytes: number): void
+  replicationReceived(bytes: number): void
   /** A connection broke the protocol and was closed. */
   protocolBroken(): void
 }
@@ -28,5 +31,7 @@ export const silentKafkaMetrics: KafkaMetrics = {
   requestFinished() {},
   bytesSent() {},
   errorAnswered() {},
+  replicationSent() {},
+  replicationReceived() {},
   protocolBroken() {},
 }

@@ -1,15 +1,20 @@
 import { Writer } from '@polylog/wire'
+import { userType } from '../auth/principal.ts'
 import { assert, BrokerError } from '../errors/errors.ts'
 import type { Timer } from '../host/clock.ts'
+import { FramePool } from '../host/frame-memory.ts'
 import type { Address, Connection, Listener } from '../host/network.ts'
 import type { Shared } from './connection.ts'
+import { GroupProgress } from '../queue/share-groups/group-progress.ts'
 import { KafkaConnection } from './connection.ts'
 import { advertisedApis } from './dispatch.ts'
 import { FetchSessions } from './fetch/fetch-sessions.ts'
 import { kafkaLimits } from './kafka-config.ts'
+import { Newcomers } from './newcomers.ts'
 import { ProduceDeadlines } from './produce-deadlines.ts'
 import { RequestMemory } from './request-memory.ts'
 import type { KafkaDependencies, Services } from './services.ts'
+import { makeShareSessions } from './share/make-share-sessions.ts'
 import { TurnEnd } from './turn-end.ts'
 
 /** One read of a busy socket returns up to this much. */
@@ -38,25 +43,44 @@ export class KafkaListener {
   private readonly listeners: Listener[] = []
   private readonly connections = new Set<KafkaConnection>()
   private readonly connectionsByAddress = new Map<string, number>()
+  private readonly newcomers: Newcomers<KafkaConnection>
+  private newcomersReported = 0
   private sweepTimer: Timer | undefined
   private stopping = false
+  private serving = false
+  /** Connections that wait for `serve`. */
+  private readonly early = new Set<Connection>()
   private allClosed: (() => void) | undefined
 
   constructor(dependencies: KafkaDependencies) {
-    const { host, config } = dependencies
+    const { host, config, topics, queues, shareGroups } = dependencies
     this.services = {
       ...dependencies,
       apis: advertisedApis,
       fetchSessions: new FetchSessions(host, config.fetchSessionCountMax, kafkaLimits.fetchSessionPartitionCountMax),
+      replicaFetchSessions: new FetchSessions(
+        host,
+        kafkaLimits.replicaFetchSessionCountMax,
+        kafkaLimits.fetchSessionPartitionCountMax,
+      ),
       produceDeadlines: new ProduceDeadlines(host.clock),
+      shareSessions: makeShareSessions(dependencies),
+      groupProgress: new GroupProgress({ groups: shareGroups, queues, topics }),
     }
+    this.newcomers = new Newcomers({
+      countMax: config.unauthenticatedCountMax,
+      countPerAddressMax: config.unauthenticatedCountPerAddressMax,
+      timeoutMs: config.unauthenticatedTimeoutMs,
+    })
     const turnEnd = new TurnEnd(host.clock)
     this.shared = {
       services: this.services,
       turnEnd,
       requestMemory: new RequestMemory(config.requestMemoryBytes, turnEnd),
       receiveBuffer: Buffer.allocUnsafeSlow(receiveBufferBytes),
+      framePool: new FramePool(config.receivePoolBytes, dependencies.poisonsMemory ?? false),
       writer: new Writer(answerSlabBytes),
+      welcome: (connection) => this.newcomers.remove(connection),
       forget: (connection) => this.forget(connection),
     }
   }
@@ -66,8 +90,17 @@ export class KafkaListener {
     return this.connections.size
   }
 
+  /** From now on requests are read: also those of connections that came before. */
+  serve(): void {
+    if (this.serving) return
+    this.serving = true
+    for (const socket of this.early) socket.resume()
+    this.early.clear()
+  }
+
   /**
-   * Listens on one more address; may be called several times.
+   * Listens on one more address; may be called several times. Connections are taken at once, so that none is refused while
+   * the broker joins its cluster; they wait for `serve`.
    * @returns the address with the port that was taken
    * @throws NetworkError
    */
@@ -81,6 +114,14 @@ export class KafkaListener {
     this.listeners.push(listener)
     if (this.sweepTimer === undefined) this.scheduleSweep()
     return listener.address
+  }
+
+  /** Ends the connections of users who are gone. */
+  disconnect(names: ReadonlySet<string>): void {
+    for (const connection of this.connections) {
+      const { type, name } = connection.authentication.principal
+      if (type === userType && names.has(name)) connection.abort('the user was removed')
+    }
   }
 
   /**
@@ -112,14 +153,18 @@ export class KafkaListener {
   }
 
   private accept(socket: Connection): void {
-    const { config, logger, metrics } = this.services
+    const {
+      config,
+      logger,
+      metrics,
+      host: { clock },
+    } = this.services
     const { host } = socket.remote
     const fromAddress = this.connectionsByAddress.get(host) ?? 0
-    if (
-      this.stopping ||
-      this.connections.size >= config.connectionCountMax ||
-      fromAddress >= config.connectionCountPerAddressMax
-    ) {
+    // Those who have not said who they are cannot keep others out.
+    const hasRoomThere = fromAddress < config.connectionCountPerAddressMax || this.newcomers.closeOldestFrom(host)
+    const hasRoom = this.connections.size < config.connectionCountMax || this.newcomers.closeOldest()
+    if (this.stopping || !hasRoom || !hasRoomThere) {
       metrics.connectionRefused()
       if (!this.stopping) {
         logger.warn('kafka connection refused: too many', { peer: host, fromAddress, inAll: this.connections.size })
@@ -130,12 +175,17 @@ export class KafkaListener {
     const connection = new KafkaConnection(this.shared, socket)
     this.connections.add(connection)
     this.connectionsByAddress.set(host, fromAddress + 1)
+    if (!connection.authentication.mayServe) this.newcomers.add(connection, clock.monotonicMs())
     metrics.connectionOpened()
     socket.receive(connection)
+    if (this.serving) return
+    socket.pause()
+    this.early.add(socket)
   }
 
   private forget(connection: KafkaConnection): void {
     if (!this.connections.delete(connection)) return
+    this.newcomers.remove(connection)
     const { host } = connection.remote
     const left = this.connectionsByAddress.get(host)! - 1
     if (left === 0) this.connectionsByAddress.delete(host)
@@ -145,8 +195,11 @@ export class KafkaListener {
   }
 
   private scheduleSweep(): void {
-    const { config, host } = this.services
-    const intervalMs = Math.min(Math.max(config.connectionIdleMs / 4, sweepIntervalMsMin), sweepIntervalMsMax)
+    const { config, host, authenticator } = this.services
+    const shortestMs = authenticator
+      ? Math.min(config.connectionIdleMs, config.unauthenticatedTimeoutMs)
+      : config.connectionIdleMs
+    const intervalMs = Math.min(Math.max(shortestMs / 4, sweepIntervalMsMin), sweepIntervalMsMax)
     this.sweepTimer = host.clock.startTimer(intervalMs, () => {
       this.sweep(intervalMs)
       this.scheduleSweep()
@@ -157,6 +210,7 @@ export class KafkaListener {
   private sweep(quietMs: number): void {
     const { config, host, logger } = this.services
     const nowMs = host.clock.monotonicMs()
+    this.sweepNewcomers(nowMs)
     for (const connection of this.connections) {
       const idleMs = nowMs - connection.lastReceivedMs
       if (idleMs < quietMs || !connection.idle) continue
@@ -165,5 +219,14 @@ export class KafkaListener {
       logger.debug('kafka connection closed: idle', { peer: connection.remote.host, idleMs: Math.round(idleMs) })
       connection.finish()
     }
+  }
+
+  /** One line of the log for all of them: they may be many. */
+  private sweepNewcomers(nowMs: number): void {
+    this.newcomers.closeLate(nowMs)
+    const { closedCount } = this.newcomers
+    const count = closedCount - this.newcomersReported
+    this.newcomersReported = closedCount
+    if (count > 0) this.services.logger.warn('kafka connections closed that had not logged in', { count })
   }
 }

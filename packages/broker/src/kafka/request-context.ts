@@ -1,5 +1,7 @@
 import type { Api } from '@polylog/wire'
+import type { FrameMemory } from '../host/frame-memory.ts'
 import type { Address } from '../host/network.ts'
+import type { Authentication } from './authentication.ts'
 import type { Services } from './services.ts'
 
 /** What a request needs of the connection that it came on. */
@@ -8,8 +10,12 @@ export interface Client {
   /** The address the client dialled. */
   readonly local: Address
   readonly remote: Address
+  /** Who the client has proved to be. */
+  readonly authentication: Authentication
   /** The answer of `context` is there: send it when its turn has come. */
   answered(context: RequestContext): void
+  /** Calls back once, when the connection is over; returns what takes that back. */
+  onClosed(callback: () => void): () => void
   /** Takes no more requests; closes once those taken are answered. `reason` goes to the log. */
   abort(reason: string): void
 }
@@ -29,11 +35,16 @@ export class RequestContext {
   readonly clientId: string | null
   /** Size of the request. */
   readonly bytes: number
-  /** True if byte fields of the request stay as they are for ever; false if they must be copied to be kept. */
-  readonly owned: boolean
+  /**
+   * The memory that byte fields of the request are views on, if it is the request's own: they stay as they are until it
+   * is let go, which a handler may do that needs them no more. Undefined if what is to be kept must be copied.
+   */
+  readonly memory: FrameMemory | undefined
   /** Monotonic clock. */
   readonly receivedAtMs: number
 
+  /** Whether it came, and is answered, as a token of a login without header (SaslHandshake 0). */
+  isBare = false
   /** Next in the connection's queue of answers. */
   next: RequestContext | undefined = undefined
   /** Set once the request needs no more work. */
@@ -54,7 +65,7 @@ export class RequestContext {
     correlationId: number,
     clientId: string | null,
     bytes: number,
-    owned: boolean,
+    memory: FrameMemory | undefined,
     receivedAtMs: number,
   ) {
     this.client = client
@@ -63,7 +74,7 @@ export class RequestContext {
     this.correlationId = correlationId
     this.clientId = clientId
     this.bytes = bytes
-    this.owned = owned
+    this.memory = memory
     this.receivedAtMs = receivedAtMs
   }
 

@@ -28,7 +28,7 @@ function refuse(handler: Handler, error: unknown, request: unknown, context: Req
     return
   }
   try {
-    context.answer(handler.refuse(errorCode, message, request))
+    context.answer(handler.refuse(errorCode, message, request, context.apiVersion))
   } catch (second) {
     describeFailure(second, context)
     context.abort(`${handler.api.name} failed twice`)

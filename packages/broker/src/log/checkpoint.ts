@@ -1,8 +1,11 @@
 import type { Disk } from '../host/disk.ts'
 import { crc32c } from '../record/crc32c.ts'
+import { EpochCache } from './epoch-cache.ts'
 import type { Log } from './log.ts'
 import type { StoredProducer } from './producer-state.ts'
+import type { Segment } from './segment.ts'
 import type { SegmentSummary } from './segment-index.ts'
+import { gapBitsOf, gapsOf } from './segment-index.ts'
 
 /**
  * The file `checkpoint`: which logs and segments there are, and up to where they need no recovery. One line of JSON
@@ -41,12 +44,16 @@ export interface StoredLog {
   epochs: [number, number][]
   producers: StoredProducer[]
   segments: StoredSegment[]
+  /** Files, by base offset and generation, that are on their way out although nothing else here says so. */
+  leaving?: [number, number][]
   /** Why the log takes no more records; stays until somebody has dealt with it. */
   damage: string | null
+  /** Of a damaged log: records below this offset had been there. What lies between its end and this is missing. */
+  reachedOffset?: number
 }
 
-/** [base offset, generation, bytes, end offset, largest timestamp or null, its offset, 1 if sparse]. */
-export type StoredSegment = [number, number, number, number, number | null, number, 0 | 1]
+/** [base offset, generation, bytes, end offset, largest timestamp or null, its offset, 1 if sparse plus 2 if gapped]. */
+export type StoredSegment = [number, number, number, number, number | null, number, number]
 
 const heading = 'polylog-checkpoint 1 '
 
@@ -58,34 +65,43 @@ export class CheckpointDamageError extends Error {
   }
 }
 
-export function storedLog(log: Log, sequence: number): StoredLog {
+/**
+ * @param obsoleteCount so many of the oldest segments go once the checkpoint is written: it does not name them any more
+ * @param leaving segments that the log has given up, whatever their offsets
+ */
+export function storedLog(log: Log, sequence: number, obsoleteCount = 0, leaving?: readonly Segment[]): StoredLog {
   const segments: StoredSegment[] = []
-  for (const segment of log.segments) {
+  for (const segment of log.segments.slice(obsoleteCount)) {
     const summary = segment.syncedSummary()
     if (summary) segments.push(storedSegment(segment.baseOffset, segment.generation, summary))
   }
+  const epochs = new EpochCache(log.epochs.entries())
+  epochs.truncateStart(log.plannedStartOffset)
+  const { lastingDamage } = log
   return {
     id: log.id,
     name: log.name,
-    startOffset: log.startOffset,
+    startOffset: log.plannedStartOffset,
     // A sync of several segments may be half done: what counts is what is listed.
     syncedOffset: segments.at(-1)?.[3] ?? log.syncedOffset,
     sequence,
-    epochs: log.epochs.entries(),
+    epochs: epochs.entries(),
     producers: log.producers.store(),
     segments,
-    damage: log.lastingDamage ?? null,
+    ...(leaving && { leaving: leaving.map(({ baseOffset, generation }) => [baseOffset, generation]) }),
+    damage: lastingDamage?.what ?? null,
+    ...(lastingDamage && { reachedOffset: lastingDamage.reachedOffset }),
   }
 }
 
 function storedSegment(baseOffset: number, generation: number, s: SegmentSummary): StoredSegment {
   const maxTimestampMs = Number.isFinite(s.maxTimestampMs) ? s.maxTimestampMs : null
-  return [baseOffset, generation, s.bytes, s.endOffset, maxTimestampMs, s.maxTimestampOffset, s.sparse ? 1 : 0]
+  return [baseOffset, generation, s.bytes, s.endOffset, maxTimestampMs, s.maxTimestampOffset, gapBitsOf(s)]
 }
 
 export function summaryOf(stored: StoredSegment): SegmentSummary {
-  const [, , bytes, endOffset, maxTimestampMs, maxTimestampOffset, sparse] = stored
-  return { bytes, endOffset, maxTimestampMs: maxTimestampMs ?? -Infinity, maxTimestampOffset, sparse: sparse === 1 }
+  const [, , bytes, endOffset, maxTimestampMs, maxTimestampOffset, gaps] = stored
+  return { bytes, endOffset, maxTimestampMs: maxTimestampMs ?? -Infinity, maxTimestampOffset, ...gapsOf(gaps) }
 }
 
 /** Replaces the checkpoint. Durable when it resolves. */

@@ -147,6 +147,7 @@ export class CleanerStage {
         journalFileBytes: 1 << 16,
         directBytesMin: 1 << 17,
         tailMemoryBytesMax: this.tailMemoryBytesMax,
+        poisonsMemory: true,
         openFilesMax: 4,
         durable: (log) => log.onChange(),
       }),

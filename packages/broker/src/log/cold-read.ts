@@ -32,7 +32,7 @@ const slackBytes = 8192
  */
 export async function readCold(request: ColdReadRequest): Promise<ColdRun | 'stopped' | undefined> {
   const { segment, pool, bytesMax } = request
-  let { offset: expected, position } = segment.index().floor(request.offset)
+  let { offset: expected, position } = (await segment.loadIndex()).floor(request.offset)
   let wanted = bytesMax + slackBytes
   for (;;) {
     const size = Math.min(wanted, segment.bytes - position)
@@ -60,7 +60,7 @@ export async function readCold(request: ColdReadRequest): Promise<ColdRun | 'sto
 
 /** A damaged batch at the end must not look as if the log went on behind it. */
 function checkEnd(segment: Segment, position: number, offset: number): void {
-  if (position === segment.bytes && (segment.sparse || offset === segment.endOffset)) return
+  if (position === segment.bytes && (segment.mayHaveGaps || offset === segment.endOffset)) return
   throw new LogDamageError(segment.path, position, `the batches end at offset ${offset}, not at ${segment.endOffset}`)
 }
 
@@ -118,7 +118,8 @@ function findHeaderDamage(
   const baseOffset = baseOffsetOf(bytes, at)
   const lastOffset = lastOffsetOf(bytes, at)
   const sizeFits = size >= batchHeaderBytes && position + size <= segment.bytes
-  const baseFits = segment.sparse ? baseOffset >= due : baseOffset === due
+  // Of a log that a follower began anew, the first batch may begin before the start.
+  const baseFits = segment.mayHaveGaps ? baseOffset >= due || (position === 0 && lastOffset >= due) : baseOffset === due
   const lastFits = lastOffset >= baseOffset && lastOffset < segment.endOffset
   if (!sizeFits || !baseFits || !lastFits || magicOf(bytes, at) !== 2) return `no batch for offset ${due} here`
   if (lastOffset < request.offset) return undefined

@@ -24,6 +24,8 @@ export interface FilterRules {
   deleteRetentionMs: number
   /** Records below are out of everybody's reach. */
   startOffset: number
+  /** The batch that ends here is the last of the log. It stays, if need be empty: a follower must come to the same end. */
+  lastOffset: number
   /** Offset of the last record that an idempotent producer wrote, undefined if the producer has been forgotten. */
   lastOffsetOfProducer: (producerId: number) => number | undefined
 }
@@ -71,10 +73,10 @@ export async function filterBatch(
   try {
     const kept = await keptRecords(batch, rules, pace)
     if (kept.all && !needsHorizon(batch, kept.tombstones)) {
-      return kept.records.length > 0 || isLastOfProducer(batch, rules) ? batch : undefined
+      return kept.records.length > 0 || isLast(batch, rules) ? batch : undefined
     }
     if (kept.records.length > 0) return rebuild(batch, kept, rules)
-    if (!isLastOfProducer(batch, rules)) return undefined
+    if (!isLast(batch, rules)) return undefined
     const maxTimestampMs = maxTimestampOf(batch, 0)
     return rewriteBatch(batch, { records: new Uint8Array(0), count: 0, maxTimestampMs, deleteHorizonMs: undefined })
   } catch (error) {
@@ -117,7 +119,9 @@ function needsHorizon(batch: Uint8Array, tombstones: boolean): boolean {
   return tombstones && !hasDeleteHorizon(batch, 0)
 }
 
-function isLastOfProducer(batch: Uint8Array, rules: FilterRules): boolean {
+/** Whether the end of the log or of a producer's sequence would be forgotten with the batch. */
+function isLast(batch: Uint8Array, rules: FilterRules): boolean {
+  if (lastOffsetOf(batch, 0) === rules.lastOffset) return true
   const producerId = producerIdOf(batch, 0)
   return producerId >= 0 && rules.lastOffsetOfProducer(producerId) === lastOffsetOf(batch, 0)
 }

@@ -38,7 +38,7 @@ export function rollForCompaction(log: Log, settings: CompactionSettings, nowMs:
 
 /**
  * What there is to compact in `log`, undefined if it is not worth it yet: the segments from the start up to, but not
- * including, the active one, the first one younger than min.compaction.lag.ms and the first one not durable. Worth it is
+ * including, the active one, the first one younger than min.compaction.lag.ms and the first one not committed. Worth it is
  * what has enough new bytes (min.cleanable.dirty.ratio) or waits for longer than max.compaction.lag.ms.
  */
 export function planCompaction(log: Log, settings: CompactionSettings, nowMs: number): CompactionPlan | undefined {
@@ -80,7 +80,7 @@ export function groupSegments(segments: readonly Segment[], segmentBytes: number
 }
 
 function isReady(log: Log, segment: Segment, { minCompactionLagMs }: CompactionSettings, nowMs: number): boolean {
-  if (segment.endOffset > log.durableOffset) return false
+  if (segment.endOffset > log.committedOffset) return false
   return minCompactionLagMs === 0 || segment.maxTimestampMs <= nowMs - minCompactionLagMs
 }
 

@@ -48,7 +48,9 @@ async function checkRun(
   while (bytes.length - at >= batchHeaderBytes) {
     const size = batchBytesOf(bytes, at)
     const offset = baseOffsetOf(bytes, at)
-    const isSound = size >= batchHeaderBytes && magicOf(bytes, at) === magicSupported && offset >= due
+    // Of a log that a follower began anew, the first batch may begin before the start.
+    const isNext = offset >= due || (position + at === 0 && lastOffsetOf(bytes, at) >= due)
+    const isSound = size >= batchHeaderBytes && magicOf(bytes, at) === magicSupported && isNext
     if (!isSound || lastOffsetOf(bytes, at) >= segment.endOffset) {
       throw new LogDamageError(segment.path, position + at, `no batch for offset ${due} here`)
     }

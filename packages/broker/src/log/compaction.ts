@@ -48,6 +48,8 @@ export async function compactLog(
   plan: CompactionPlan,
 ): Promise<CompactionResult | undefined> {
   const { store, clock, pace } = options
+  const { cutCount } = log
+  const isUncut = (): boolean => log.cutCount === cutCount
   await store.syncLog(log)
   pace.continue()
   const { map, endOffset } = await mapKeys(options, plan)
@@ -56,13 +58,14 @@ export async function compactLog(
     nowMs: clock.nowMs(),
     deleteRetentionMs: settings.deleteRetentionMs,
     startOffset: log.startOffset,
+    lastOffset: log.endOffset - 1,
     lastOffsetOfProducer: lastOffsetsOf(log),
   })
   const result = { cleanedOffset: endOffset, bytesBefore: 0, bytesAfter: 0 }
   const segments = plan.segments.filter((segment) => segment.baseOffset < endOffset)
   for (const group of groupSegments(segments, settings.segmentBytes)) {
-    if (!isWhole(store, log, group)) return undefined
-    const bytesAfter = await replaceGroup(options, log, group, endOffset, rules())
+    if (!isUncut() || !isWhole(store, log, group)) return undefined
+    const bytesAfter = await replaceGroup({ ...options, isUncut }, log, group, endOffset, rules())
     if (bytesAfter === undefined) return undefined
     result.bytesAfter += bytesAfter
     for (const segment of group) result.bytesBefore += segment.bytes
@@ -117,7 +120,7 @@ async function mapBatch({ pace, logger }: CompactionOptions, map: OffsetMap, bat
 
 /** @returns bytes of what is there now, undefined if the log has changed meanwhile so that nothing was replaced */
 async function replaceGroup(
-  { store, pace }: CompactionOptions,
+  { store, pace, isUncut }: CompactionOptions & { isUncut: () => boolean },
   log: Log,
   group: readonly Segment[],
   endOffset: number,
@@ -137,7 +140,7 @@ async function replaceGroup(
     await cleaned.finish(Math.min(endOffset, groupEnd))
     await outputs[1]?.finish(groupEnd)
     pace.continue()
-    if (!isWhole(store, log, group)) return undefined
+    if (!isUncut() || !isWhole(store, log, group)) return undefined
     const segments = outputs.map((output) => output.segment)
     isReplaced = true
     await store.replaceSegments(log, group, segments)
@@ -181,11 +184,14 @@ function isWhole(store: LogStore, log: Log, group: readonly Segment[]): boolean 
   return first >= 0 && group.every((segment, i) => log.segments[first + i] === segment)
 }
 
-/** Taken anew for each group: a batch that is the last of its producer when it is looked at stays, whatever comes after. */
+/**
+ * Taken anew for each group: a batch that is the last of its producer when it is looked at stays, whatever comes after.
+ * Batches that are not committed do not count, for they may be cut off.
+ */
 function lastOffsetsOf(log: Log): (producerId: number) => number | undefined {
   const offsets = new Map<number, number>()
   for (const { producerId, batches } of log.producers.entries()) {
-    const last = batches.at(-1)
+    const last = batches.findLast((batch) => batch.lastOffset < log.committedOffset)
     if (last) offsets.set(producerId, last.lastOffset)
   }
   return (producerId) => offsets.get(producerId)

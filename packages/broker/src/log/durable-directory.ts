@@ -10,7 +10,8 @@ export async function makeDurableDirectory(disk: Disk, path: string): Promise<vo
   for (const made of missing) await disk.syncDirectory(parentOf(made))
 }
 
-function isDirectory(disk: Disk, path: string): boolean {
+/** Whether there is a folder at `path`. */
+export function isDirectory(disk: Disk, path: string): boolean {
   try {
     disk.list(path)
     return true

@@ -49,6 +49,21 @@ describe('EpochCache', () => {
     ])
   })
 
+  it('knows of a leader before its first record, and forgets it if another comes that wrote first', () => {
+    const epochs = cache()
+    epochs.assign(9, 99)
+    assert.deepEqual(epochs.endOf(9, 99), { leaderEpoch: 9, endOffset: 99 })
+    assert.deepEqual(epochs.endOf(7, 99), { leaderEpoch: 7, endOffset: 99 })
+    assert.deepEqual(epochs.endOf(8, 99), { leaderEpoch: 7, endOffset: 99 })
+    assert.deepEqual(epochs.entryBefore(99), [7, 50], 'no record is of it')
+    epochs.assign(10, 99)
+    assert.deepEqual(epochs.endOf(9, 120), { leaderEpoch: 7, endOffset: 99 })
+    assert.deepEqual(epochs.endOf(10, 120), { leaderEpoch: 10, endOffset: 120 })
+    const first = new EpochCache()
+    first.assign(0, 0)
+    assert.deepEqual(first.endOf(0, 0), { leaderEpoch: 0, endOffset: 0 })
+  })
+
   it('is cut at both ends as the log is', () => {
     const epochs = cache()
     epochs.truncateEnd(50)

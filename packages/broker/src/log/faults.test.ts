@@ -7,6 +7,7 @@ import { batchBytesOf } from '../record/batch.ts'
 import { buildBatch } from '../record/build.ts'
 import { silentLogger } from '../telemetry/logger.ts'
 import type { Log, LogSettings } from './log.ts'
+import { findMissingRecords } from './log-damage.ts'
 import type { LogStoreOptions } from './store.ts'
 import { LogStore } from './store.ts'
 
@@ -43,6 +44,7 @@ class Stage {
       journalFileBytes: 16_384,
       directBytesMin: 3000,
       tailMemoryBytesMax: 64_000,
+      poisonsMemory: true,
       openFilesMax: 8,
       durable: (log) => log.onChange(),
       ...changes,
@@ -142,6 +144,23 @@ describe('a full disk', () => {
     stage.node.disk.setCapacity(totalBytes)
     await stage.killAndOpen()
     assert.equal(await countRecords(stage, stage.store.get('a')!), 5)
+  })
+
+  it('lets the store start where all the room there is was that of the old journal (simulator seed 2000415)', async () => {
+    const stage = new Stage(4)
+    await stage.open()
+    const log = stage.store.create('a', settings)
+    for (let i = 0; i < 5; i++) append(log, 300)
+    await stage.durable(log)
+    const { freeBytes, totalBytes } = stage.node.host.disk.space('/')
+    // For the segment and the checkpoint, not for another journal file.
+    stage.node.disk.setCapacity(totalBytes - freeBytes + 8000)
+    await stage.killAndOpen()
+    const again = stage.store.get('a')!
+    append(again, 300)
+    await stage.durable(again)
+    await stage.killAndOpen()
+    assert.equal(await countRecords(stage, stage.store.get('a')!), 6)
   })
 })
 
@@ -300,6 +319,36 @@ describe('found and fixed:', () => {
     assert.match(again.damage ?? '', /has no bytes/)
     await assert.rejects(stage.world.scheduler.complete(Promise.resolve(again.read(0, 1, 100, true))), DiskError)
     assert.equal(stage.node.host.disk.sizeOf(path), undefined)
+  })
+
+  it('a bit rotted above the checkpoint: the log knows how far it had come, at every later start (simulator seed 1000283)', async () => {
+    const stage = new Stage(13)
+    await stage.open({ journalFileBytes: 1 << 20 })
+    const log = stage.store.create('a', settings)
+    for (let i = 0; i < 12; i++) {
+      append(log, 3500)
+      await stage.durable(log)
+    }
+    // The proof that the last sync was made is written, and synced with what comes next.
+    append(stage.store.create('b', settings), 100)
+    await stage.durable(stage.store.get('b')!)
+    const rotten = log.segments.at(-3)!
+    stage.node.disk.flipBit(rotten.path, rotten.bytes - 100, 3)
+    await stage.losePowerAndOpen(false)
+    const first = stage.store.get('a')!
+    const { endOffset } = first
+    assert.ok(endOffset < 12 && endOffset >= rotten.baseOffset, `ends at ${endOffset}`)
+    assert.equal(first.lastingDamage?.reachedOffset, 12)
+    const missing = findMissingRecords(first)
+    assert.match(missing ?? '', new RegExp(`^records from offset ${endOffset} to 11 are missing: `))
+    assert.equal(await countRecords(stage, first), endOffset)
+    for (const begin of [() => stage.killAndOpen(), () => stage.losePowerAndOpen(false)]) {
+      await begin()
+      const again = stage.store.get('a')!
+      assert.deepEqual([again.endOffset, findMissingRecords(again)], [endOffset, missing])
+      assert.equal(await countRecords(stage, again), endOffset)
+    }
+    assert.equal(findMissingRecords(stage.store.get('b')!), undefined)
   })
 
   it('the start of a log lay behind its end after a crash', async () => {

@@ -1,5 +1,9 @@
 import type { Disk, DiskFile } from '../host/disk.ts'
 import { DiskError } from '../host/disk.ts'
+import { IndexBudget } from './index-budget.ts'
+
+/** Enough for 8 GiB of small batches or 512 GiB of large ones; less costs a consumer of old segments one more read for each. */
+const indexMemoryBytesMax = 32 * 1024 * 1024
 
 /** An open file that stays open until `unpin`. */
 export interface PinnedFile {
@@ -14,6 +18,8 @@ export interface PinnedFile {
 export class FileBudget {
   readonly #disk: Disk
   readonly #filesMax: number
+  /** Memory that the same files' indexes may take. */
+  readonly indexes = new IndexBudget(indexMemoryBytesMax)
   /** In order of last use: Map keeps insertion order. */
   readonly #open = new Map<string, BudgetedFile>()
 

@@ -2,6 +2,8 @@ import type { Clock, Timer } from '../host/clock.ts'
 import { DiskError } from '../host/disk.ts'
 import { EntryKind } from '../journal/format.ts'
 import type { Journal } from '../journal/journal.ts'
+import { batchBytesOf } from '../record/batch.ts'
+import { baseOffsetOf } from '../record/batch.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Log } from './log.ts'
 import { encodeSyncedOffset } from './synced-offset.ts'
@@ -11,9 +13,12 @@ export interface GroupCommitOptions {
   logger: Logger
   /**
    * A log to which at least this much was appended in one event-loop turn is synced in its segment instead of the
-   * journal: an fdatasync of its own is cheaper than writing the bytes twice. Default 128 KiB.
+   * journal: an fdatasync of its own is cheaper than writing the bytes twice. Default 48 KiB: measured
+   * for 1 to 48 logs at once, 64 KiB each are 1.2 to 1.9 times as fast this way, 16 KiB each a quarter slower.
    */
   directBytesMin: number
+  /** A sync of the log's segments begins: it covers all that is not only in memory. */
+  syncing: (log: Log) => void
   /** A segment was synced. */
   synced: () => void
 }
@@ -99,6 +104,13 @@ export class GroupCommit {
     return state !== undefined && state.directEnd > log.syncedOffset
   }
 
+  /** Nobody on the way to the disk will look at the memory of batches below this offset again, once they are flushed. */
+  reusableBelow(log: Log): number {
+    if (this.#journal!.borrowsMemory) return 0
+    const first = this.#states.get(log)?.turn[0]
+    return first === undefined ? Infinity : baseOffsetOf(first, 0)
+  }
+
   /** Why nothing can be appended now. */
   get refusal(): string | undefined {
     return this.#full ? 'the disk is full' : this.#journal?.refusal
@@ -171,8 +183,11 @@ export class GroupCommit {
     }
     let sequence = 0
     for (const stored of turn) {
-      sequence = journal.append(EntryKind.batch, log.id, stored)
-      state.firstUnsyncedSequence ??= sequence
+      // A follower takes several batches at once; in the journal each has its entry.
+      for (let at = 0; at < stored.length; at += batchBytesOf(stored, at)) {
+        sequence = journal.append(EntryKind.batch, log.id, stored.subarray(at, at + batchBytesOf(stored, at)))
+        state.firstUnsyncedSequence ??= sequence
+      }
     }
     this.#queue.push({ log, endOffset: log.endOffset, sequence })
   }
@@ -225,7 +240,8 @@ export class GroupCommit {
     const flushedAll = log.tail.unflushedBytes === 0
     const nextSequence = journal.nextSequence
     const target = log.tail.flushedOffset
-    const direct = this.isDirectPending(log)
+    const pending = this.isDirectPending(log)
+    this.#options.syncing(log)
     try {
       await log.sync()
     } catch (error) {
@@ -242,7 +258,8 @@ export class GroupCommit {
       const more = state.firstUnsyncedSequence !== undefined && log.endOffset > target
       state.firstUnsyncedSequence = more ? nextSequence : undefined
     }
-    if (!direct) return
+    // A background sync may have taken batches whose way was chosen only after it had begun.
+    if (!pending && Math.min(target, state.directEnd) <= log.durableOffset) return
     const [epoch, start] = log.epochs.entryBefore(target) ?? [-1, -1]
     const epochStart = start > log.startOffset ? start : -1
     journal.append(EntryKind.syncedOffset, log.id, encodeSyncedOffset({ offset: target, epoch, epochStart }), true)

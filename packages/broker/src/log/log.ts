@@ -1,30 +1,31 @@
 import type { Clock } from '../host/clock.ts'
 import type { Disk } from '../host/disk.ts'
-import { baseOffsetOf, lastOffsetDeltaOf, leaderEpochOf, producerIdOf, stampBatch } from '../record/batch.ts'
+import type { FramePool, Ownership } from '../host/frame-memory.ts'
+import {
+  baseOffsetOf,
+  batchBytesOf,
+  lastOffsetDeltaOf,
+  lastOffsetOf,
+  leaderEpochOf,
+  producerIdOf,
+  stampBatch,
+} from '../record/batch.ts'
+import type { RunFault } from './append-run.ts'
+import { findRunFault } from './append-run.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { readCold } from './cold-read.ts'
 import type { ColdRun } from './cold-read.ts'
 import type { EpochCache } from './epoch-cache.ts'
 import type { FileBudget } from './file-budget.ts'
-import type { ProducerState } from './producer-state.ts'
+import type { LogSettings } from './log-settings.ts'
+import { rollAgeMs } from './log-settings.ts'
+import type { LastingDamage } from './log-damage.ts'
+import { ProducerState } from './producer-state.ts'
 import { Segment } from './segment.ts'
+import type { LogRead } from './tail.ts'
 import { Tail } from './tail.ts'
 
-/** `fsync`: acknowledged means on disk. `os`: in the page cache. `memory`: the directory is in memory anyway. */
-export type Durability = 'fsync' | 'os' | 'memory'
-
-export interface LogSettings {
-  durability: Durability
-  /** A segment is followed by a new one before it grows beyond this. */
-  segmentBytes: number
-  /** … or when its first batch is this old. */
-  segmentMs: number
-  /** Segments are closed up to this much earlier, each by another time, so that not all logs roll at once. */
-  segmentJitterMs: number
-  /** … or when its index is this large. */
-  segmentIndexBytes: number
-  indexIntervalBytes: number
-}
+export type { Durability, LogSettings } from './log-settings.ts'
 
 /** What the logs of one store share. */
 export interface LogSurroundings {
@@ -32,6 +33,8 @@ export interface LogSurroundings {
   clock: Clock
   files: FileBudget
   pool: BufferPool
+  /** Memory of tails. */
+  chunks: FramePool
   /** A batch has got its place at the end of `log`; `stored` are its bytes, which do not change any more. */
   appended: (log: Log, stored: Uint8Array, grownBytes: number) => void
   /** Memory of the log's tail was freed. */
@@ -54,12 +57,6 @@ export interface LogState {
   unsynced: Set<Segment>
 }
 
-export interface LogRead {
-  chunks: readonly Uint8Array[]
-  bytes: number
-  release: () => void
-}
-
 const nothingToRelease = (): void => undefined
 const emptyRead: LogRead = { chunks: [], bytes: 0, release: nothingToRelease }
 
@@ -74,23 +71,31 @@ export class Log {
   readonly name: string
   readonly directory: string
   readonly epochs: EpochCache
-  readonly producers: ProducerState
+  /** Replaced as a whole when the log is cut. */
+  producers: ProducerState
   readonly tail: Tail
   settings: LogSettings
   /** Why nothing can be appended: damage found by recovery or a failed sync. Reads of intact parts go on. */
   damage: string | undefined
   /** The damage that recovery has found in the files. It stays; a failed sync is over with the process. */
-  lastingDamage: string | undefined
-  /** Called after `durableOffset` has grown or `damage` has been set. */
+  lastingDamage: LastingDamage | undefined
+  /** Called after `durableOffset` or `startOffset` has grown or `damage` has been set. */
   onChange: () => void = nothingToRelease
+  /**
+   * What replicas have agreed on ends here; nothing at or above it may be deleted or compacted, it might be cut off.
+   * Infinity where this broker has the only replica.
+   */
+  highWatermark = Infinity
   readonly #surroundings: LogSurroundings
   #segments: Segment[]
   #startOffset: number
+  #plannedStartOffset: number
   #durableOffset: number
   #syncedOffset: number
   /** Segments with bytes that no sync has covered yet. */
   readonly #unsynced: Set<Segment>
   #activeSinceMs: number
+  #cutCount = 0
 
   constructor(surroundings: LogSurroundings, settings: LogSettings, state: LogState) {
     this.id = state.id
@@ -103,14 +108,21 @@ export class Log {
     this.#segments = state.segments
     this.#unsynced = state.unsynced
     this.#startOffset = state.startOffset
+    this.#plannedStartOffset = state.startOffset
     this.#durableOffset = state.endOffset
     this.#syncedOffset = state.endOffset
-    this.tail = new Tail(state.endOffset)
+    this.tail = new Tail(state.endOffset, surroundings.chunks)
     this.#activeSinceMs = surroundings.clock.nowMs()
   }
 
+  /** First readable offset. Durable: no crash moves it back. */
   get startOffset(): number {
     return this.#startOffset
+  }
+
+  /** Where the log is to start once a checkpoint says so; `startOffset` if nothing is to be deleted. */
+  get plannedStartOffset(): number {
+    return this.#plannedStartOffset
   }
 
   /** Offset the next record will get. */
@@ -121,6 +133,16 @@ export class Log {
   /** Everything below survives what `settings.durability` promises. */
   get durableOffset(): number {
     return this.#durableOffset
+  }
+
+  /** Everything below is durable here and on all replicas that count. */
+  get committedOffset(): number {
+    return Math.min(this.highWatermark, this.#durableOffset)
+  }
+
+  /** How often something was cut off the end: what was read of a segment before may not be in it any more. */
+  get cutCount(): number {
+    return this.#cutCount
   }
 
   /** Everything below is in synced segments: what recovery need not look at. */
@@ -149,7 +171,7 @@ export class Log {
    * @throws DiskError if a full segment must be written out first and cannot; then nothing has changed
    * @returns the base offset
    */
-  append(batch: Uint8Array, owned: boolean, leaderEpoch: number): number {
+  append(batch: Uint8Array, owned: Ownership, leaderEpoch: number): number {
     const baseOffset = this.endOffset
     this.#rollIfDue(batch.length, baseOffset + lastOffsetDeltaOf(batch, 0))
     stampBatch(batch, 0, baseOffset, leaderEpoch)
@@ -157,17 +179,56 @@ export class Log {
     return baseOffset
   }
 
-  /** Takes a batch that has its offset: from the journal at recovery, later from a leader. It must fit the end. */
-  appendStamped(batch: Uint8Array, owned: boolean): void {
-    if (baseOffsetOf(batch, 0) < this.endOffset) throw new Error(`invariant broken: ${this.name} goes back`)
-    this.#rollIfDue(batch.length, baseOffsetOf(batch, 0) + lastOffsetDeltaOf(batch, 0))
+  /**
+   * Takes a checked batch that has its offset, as recovery finds it in the journal. There may be a gap before it.
+   * @throws DiskError as `append`
+   */
+  appendStamped(batch: Uint8Array, owned: Ownership): void {
+    const lastOffset = lastOffsetOf(batch, 0)
+    const isFirst = this.endOffset === this.#startOffset && lastOffset >= this.endOffset
+    if (baseOffsetOf(batch, 0) < this.endOffset && !isFirst) throw new Error(`invariant broken: ${this.name} goes back`)
+    this.#rollIfDue(batch.length, lastOffset)
     this.#take(batch, owned)
   }
 
-  #take(batch: Uint8Array, owned: boolean): void {
-    const { stored, grownBytes } = this.tail.append(batch, owned)
-    this.epochs.assign(leaderEpochOf(batch, 0), baseOffsetOf(batch, 0))
-    if (producerIdOf(batch, 0) >= 0) this.producers.apply(stored, 0)
+  /**
+   * Takes whole batches that have their offsets, as a follower has fetched them from its leader; there may be gaps before
+   * and between them, and the first may begin before the start of a log without batches. All or, if there is a fault,
+   * nothing.
+   * @param owned whether the memory under `run` may be kept
+   * @throws DiskError if a full segment must be written out and cannot; then the batches before `endOffset` are taken
+   */
+  appendRun(run: Uint8Array, owned: Ownership): RunFault | undefined {
+    const { endOffset } = this
+    const epoch = this.epochs.entryBefore(endOffset)?.[0] ?? -1
+    const isEmpty = this.tail.unflushedBytes === 0 && this.#segments.length === 0
+    const fault = findRunFault(run, { endOffset, epoch, isEmpty })
+    if (fault || run.length === 0) return fault
+    // Epochs in which this broker was to lead and wrote nothing: others wrote before they knew of them.
+    this.epochs.truncateEnd(endOffset)
+    let from = 0
+    for (let at = 0; at < run.length; ) {
+      const bytes = batchBytesOf(run, at)
+      const lastOffset = lastOffsetOf(run, at)
+      if (at > from && this.#isRollDue(at - from, bytes, lastOffset)) {
+        this.#take(run.subarray(from, at), owned)
+        from = at
+      }
+      if (at === from) this.#rollIfDue(bytes, lastOffset)
+      at += bytes
+    }
+    this.#take(run.subarray(from), owned)
+    return undefined
+  }
+
+  /** @param run one batch or more */
+  #take(run: Uint8Array, owned: Ownership): void {
+    const { stored, grownBytes } = this.tail.append(run, owned)
+    for (let at = 0; at < run.length; at += batchBytesOf(run, at)) {
+      const epoch = leaderEpochOf(run, at)
+      if (epoch > this.epochs.latest) this.epochs.assign(epoch, Math.max(baseOffsetOf(run, at), this.#startOffset))
+      if (producerIdOf(run, at) >= 0) this.producers.apply(run, at)
+    }
     this.#surroundings.appended(this, stored, grownBytes)
   }
 
@@ -179,8 +240,7 @@ export class Log {
   read(offset: number, limitOffset: number, bytesMax: number, atLeastOne: boolean): LogRead | Promise<LogRead> {
     if (offset >= limitOffset) return emptyRead
     if (offset < this.tail.startOffset) return this.#readCold(offset, limitOffset, bytesMax, atLeastOne)
-    const { chunks, bytes } = this.tail.read(offset, limitOffset, bytesMax, atLeastOne)
-    return { chunks, bytes, release: nothingToRelease }
+    return this.tail.read(offset, limitOffset, bytesMax, atLeastOne)
   }
 
   async #readCold(offset: number, limitOffset: number, bytesMax: number, atLeastOne: boolean): Promise<LogRead> {
@@ -203,8 +263,7 @@ export class Log {
     }
     // Nothing in the files from `offset` on; what is newer is in memory.
     const from = Math.max(offset, this.tail.startOffset)
-    const { chunks, bytes } = this.tail.read(from, limitOffset, bytesMax, atLeastOne)
-    return { chunks, bytes, release: nothingToRelease }
+    return this.tail.read(from, limitOffset, bytesMax, atLeastOne)
   }
 
   /** The segment that holds `offset`, or the first behind it; undefined if what comes is only in memory. */
@@ -231,7 +290,9 @@ export class Log {
   /** Writes everything in memory to the active segment: page cache, not durable. @throws DiskError, changing nothing */
   flush(): void {
     if (this.tail.unflushedBytes === 0) return
-    const active = this.#segments.at(-1) ?? this.#addSegment(this.tail.flushedOffset)
+    let active = this.#segments.at(-1)
+    // A cut may have left a compacted segment as the last one; what comes now is still to be compacted.
+    if (active === undefined || active.sparse) active = this.#addSegment(this.tail.flushedOffset)
     active.append(this.tail.unflushed())
     this.tail.markFlushed()
     this.#unsynced.add(active)
@@ -249,10 +310,11 @@ export class Log {
     this.#syncedOffset = Math.max(this.#syncedOffset, target)
   }
 
-  /** Writes the index files of closed segments that have none yet, so that no later start must scan them. */
-  async storeSealedIndexes(): Promise<void> {
+  /** Writes the index files of segments that have none that fits, so that nobody who reads them later must scan them. */
+  async storeIndexes(): Promise<void> {
     for (const segment of this.#segments) {
-      if (segment !== this.#segments.at(-1) && !this.#unsynced.has(segment)) await segment.storeIndexOnce()
+      if (segment === this.#segments.at(-1)) await segment.storeGrownIndex()
+      else if (!this.#unsynced.has(segment)) await segment.storeIndexOnce()
     }
   }
 
@@ -270,9 +332,9 @@ export class Log {
   }
 
   /** Recovery has found the files damaged. */
-  setDamaged(damage: string): void {
+  setDamaged(damage: LastingDamage): void {
     this.lastingDamage = damage
-    this.damage = damage
+    this.damage = damage.what
   }
 
   /** Stops appends until the next start. */
@@ -281,24 +343,43 @@ export class Log {
     this.onChange()
   }
 
-  /** Moves the start, to `durableOffset` at most; whole segments below it are returned and forgotten, for the caller to remove. */
-  moveStart(offset: number): Segment[] {
-    if (offset > this.#durableOffset) throw new Error(`invariant broken: ${this.name} starts behind its durable end`)
+  /**
+   * Wants the log to start at `offset`, `committedOffset` at most. Readers see the old start until `publishStart`: what they
+   * have seen deleted must not come back.
+   */
+  planStart(offset: number): void {
+    if (offset > this.committedOffset)
+      throw new Error(`invariant broken: ${this.name} starts behind its high watermark`)
+    this.#plannedStartOffset = Math.max(this.#plannedStartOffset, offset)
+  }
+
+  /** The oldest segments, as far as nothing of them is needed from the planned start on. */
+  obsoleteSegments(): Segment[] {
+    const start = this.#plannedStartOffset
+    // The active segment stays, whatever the start: it is where the next batch goes.
+    const kept = this.#segments.findIndex((segment, i) => {
+      const next = this.#segments[i + 1]
+      return next === undefined || next.baseOffset > start || segment.endOffset > start
+    })
+    return this.#segments.slice(0, Math.max(kept, 0))
+  }
+
+  /**
+   * A durable checkpoint has the log start at `offset` and does not name the segments in `obsolete`: they are forgotten.
+   * @returns those that the log still had, whose files the caller may remove
+   */
+  publishStart(offset: number, obsolete: readonly Segment[]): Segment[] {
+    const going = new Set(obsolete)
+    // Compaction may have replaced some of them meanwhile.
+    const removed = this.#segments.filter((segment) => going.has(segment))
+    if (removed.length > 0) this.#segments = this.#segments.filter((segment) => !going.has(segment))
+    for (const segment of removed) this.#unsynced.delete(segment)
     if (offset > this.#startOffset) {
       this.#startOffset = offset
       this.epochs.truncateStart(offset)
+      this.onChange()
     }
-    const removed: Segment[] = []
-    while (this.#segments.length > 0 && this.#canRemoveFirst(this.#startOffset)) removed.push(this.#segments.shift()!)
-    for (const segment of removed) this.#unsynced.delete(segment)
     return removed
-  }
-
-  #canRemoveFirst(startOffset: number): boolean {
-    const first = this.#segments[0]!
-    const next = this.#segments[1]
-    // The active segment stays, whatever the start: it is where the next batch goes.
-    return next !== undefined && next.baseOffset <= startOffset && first.endOffset <= startOffset
   }
 
   /** Closes the active segment; the next batch opens a new one. @throws DiskError */
@@ -329,32 +410,58 @@ export class Log {
   makeSegment(baseOffset: number, generation: number): Segment {
     const { disk, files } = this.#surroundings
     const { indexIntervalBytes } = this.settings
-    const { directory } = this
-    return new Segment({ disk, files, directory, baseOffset, generation, indexIntervalBytes })
+    return new Segment({ disk, files, directory: this.directory, baseOffset, generation, indexIntervalBytes })
   }
 
   /**
-   * Forgets everything from `offset` on, a batch boundary. The caller writes a checkpoint, then removes and cuts the
-   * files returned, then syncs.
+   * Forgets all batches from the first one on that reaches `offset`; the log then ends where those left do. If none is
+   * left it ends at its start. The caller writes a checkpoint, then removes and cuts the files returned, then syncs.
+   * @param producers what is known of producers below `offset`
    */
-  truncate(offset: number): { removed: Segment[]; cut: Segment | undefined } {
-    if (offset < this.#startOffset) throw new Error(`invariant broken: ${this.name} cut before its start`)
+  truncate(offset: number, producers: ProducerState): { removed: Segment[]; cut: Segment | undefined } {
+    if (offset < this.#plannedStartOffset) throw new Error(`invariant broken: ${this.name} cut before its start`)
     this.flush()
     const removed: Segment[] = []
-    while (this.#segments.length > 1 && this.#segments.at(-1)!.baseOffset >= offset) {
-      const segment = this.#segments.pop()!
-      this.#unsynced.delete(segment)
-      removed.push(segment)
-    }
-    const last = this.#segments.at(-1)
-    const cut = last && last.endOffset > offset ? last : undefined
+    while (this.#segments.length > 1 && this.#segments.at(-1)!.baseOffset >= offset) removed.push(this.#segments.pop()!)
+    let cut = this.#segments.at(-1)
+    if (cut && cut.endOffset <= offset) cut = undefined
     cut?.truncate(offset)
+    let endOffset = this.#segments.at(-1)?.endOffset ?? offset
+    if (endOffset <= this.#plannedStartOffset) {
+      endOffset = this.#plannedStartOffset
+      removed.push(...this.#segments.splice(0))
+      cut = undefined
+    }
+    for (const segment of removed) this.#unsynced.delete(segment)
+    this.#endAt(endOffset, producers)
+    this.#durableOffset = Math.min(this.#durableOffset, endOffset)
+    this.#syncedOffset = Math.min(this.#syncedOffset, endOffset)
+    return { removed, cut }
+  }
+
+  /**
+   * Forgets everything and goes on at `offset`. Readers see the old start until `publishStart`, unless it lies behind
+   * `offset`. The caller writes a checkpoint, then removes the segments returned.
+   */
+  restart(offset: number): Segment[] {
+    const removed = this.#segments
+    this.#segments = []
+    this.#unsynced.clear()
+    this.#endAt(offset, new ProducerState())
+    this.epochs.truncateEnd(0)
+    this.#plannedStartOffset = offset
+    this.#startOffset = Math.min(this.#startOffset, offset)
+    this.#durableOffset = offset
+    this.#syncedOffset = offset
+    return removed
+  }
+
+  #endAt(offset: number, producers: ProducerState): void {
+    this.#cutCount++
     this.#surroundings.freed(this.tail.reset(offset))
     this.epochs.truncateEnd(offset)
-    this.producers.truncateEnd(offset)
-    this.#durableOffset = Math.min(this.#durableOffset, offset)
-    this.#syncedOffset = Math.min(this.#syncedOffset, offset)
-    return { removed, cut }
+    this.producers = producers
+    if (this.highWatermark > offset && this.highWatermark !== Infinity) this.highWatermark = offset
   }
 
   /** Cuts the file of a segment that `truncate` has given; durable after the next sync. */
@@ -373,25 +480,21 @@ export class Log {
     return segment
   }
 
-  /** `segmentMs` less a jitter that is the same whenever it is asked for: a hash of log and segment. */
-  #rollAgeMs(baseOffset: number): number {
-    const { segmentMs, segmentJitterMs } = this.settings
-    if (segmentJitterMs === 0) return segmentMs
-    const share = (Math.imul(this.id + 1, 0x9e3779b1) ^ Math.imul(baseOffset + 1, 0x85ebca6b)) >>> 0
-    return Math.max(segmentMs - (share / 2 ** 32) * segmentJitterMs, 1)
-  }
-
   /** @param lastOffset of the batch to come; its distance to the base must fit the index's four bytes */
   #rollIfDue(batchBytes: number, lastOffset: number): void {
     const active = this.#segments.at(-1)
     const bytes = (active?.bytes ?? 0) + this.tail.unflushedBytes
-    if (bytes === 0) {
-      this.#activeSinceMs = this.#surroundings.clock.nowMs()
-      return
-    }
+    if (bytes === 0) this.#activeSinceMs = this.#surroundings.clock.nowMs()
+    else if (this.#isRollDue(0, batchBytes, lastOffset)) this.roll()
+  }
+
+  /** @param pendingBytes that the active segment will get before the batch; with others before it, it is not empty */
+  #isRollDue(pendingBytes: number, batchBytes: number, lastOffset: number): boolean {
+    const active = this.#segments.at(-1)
+    const bytes = (active?.bytes ?? 0) + this.tail.unflushedBytes + pendingBytes
     const baseOffset = active?.baseOffset ?? this.#startOffset
     const tooLarge = bytes + batchBytes > this.settings.segmentBytes || lastOffset - baseOffset > 0x7fffffff
     const isIndexFull = active !== undefined && active.indexBytes >= this.settings.segmentIndexBytes
-    if (tooLarge || isIndexFull || this.activeAgeMs() >= this.#rollAgeMs(baseOffset)) this.roll()
+    return tooLarge || isIndexFull || this.activeAgeMs() >= rollAgeMs(this.settings, this.id, baseOffset)
   }
 }

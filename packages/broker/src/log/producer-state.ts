@@ -24,6 +24,8 @@ export interface ProducerEntry {
   lastTimestampMs: number
   /** Oldest first. */
   batches: ProducerBatch[]
+  /** True if the log is known to have no older batches of this producer and epoch. */
+  complete: boolean
 }
 
 /** What a batch of an idempotent producer is, seen from what came before. */
@@ -85,28 +87,61 @@ export class ProducerState {
     let entry = this.#producers.get(producerId)
     if (entry && entry.batches.length > 0 && entry.batches.at(-1)!.lastOffset >= baseOffset) return
     if (!entry) {
-      entry = { producerId, epoch, lastTimestampMs: 0, batches: [] }
+      entry = { producerId, epoch, lastTimestampMs: 0, batches: [], complete: true }
       this.#producers.set(producerId, entry)
     } else if (epoch !== entry.epoch) {
       entry.epoch = epoch
       entry.batches = []
+      entry.complete = false
     }
     entry.lastTimestampMs = maxTimestampOf(bytes, at)
-    entry.batches.push({
-      firstSequence: baseSequenceOf(bytes, at),
-      lastSequence: lastSequenceOf(bytes, at),
-      baseOffset,
-      lastOffset: baseOffset + lastOffsetDeltaOf(bytes, at),
-    })
-    if (entry.batches.length > batchesMax) entry.batches.shift()
+    entry.batches.push(batchOf(bytes, at))
+    if (entry.batches.length <= batchesMax) return
+    entry.batches.shift()
+    entry.complete = false
   }
 
-  /** Drops batches at or behind `endOffset`: they were cut off, or a crash lost them before anyone was told. */
-  truncateEnd(endOffset: number): void {
-    for (const entry of this.#producers.values()) {
-      entry.batches = entry.batches.filter((batch) => batch.lastOffset < endOffset)
-      if (entry.batches.length === 0) this.#producers.delete(entry.producerId)
+  /**
+   * Takes up a batch of a producer that is older than all that are known of it: newest first, after `truncateEnd`.
+   * @returns false once older ones do not matter
+   */
+  applyOlder(bytes: Uint8Array, at: number): boolean {
+    const producerId = producerIdOf(bytes, at)
+    const epoch = producerEpochOf(bytes, at)
+    let entry = this.#producers.get(producerId)
+    if (!entry) {
+      entry = { producerId, epoch, lastTimestampMs: maxTimestampOf(bytes, at), batches: [], complete: false }
+      this.#producers.set(producerId, entry)
     }
+    if (entry.epoch !== epoch) return false
+    const batch = batchOf(bytes, at)
+    const oldest = entry.batches[0]
+    if (entry.batches.length < batchesMax && (!oldest || batch.lastOffset < oldest.baseOffset)) {
+      entry.batches.unshift(batch)
+    }
+    return entry.batches.length < batchesMax
+  }
+
+  /**
+   * Drops batches at or behind `endOffset`: they were cut off, or a crash lost them before anyone was told.
+   * @returns producers of which the log may have older batches that should be known now
+   */
+  truncateEnd(endOffset: number): number[] {
+    const incomplete: number[] = []
+    for (const entry of this.#producers.values()) {
+      const left = entry.batches.filter((batch) => batch.lastOffset < endOffset)
+      if (left.length === entry.batches.length) continue
+      if (!entry.complete) incomplete.push(entry.producerId)
+      entry.batches = left
+      if (left.length === 0) this.#producers.delete(entry.producerId)
+    }
+    return incomplete
+  }
+
+  copy(): ProducerState {
+    const copy = new ProducerState()
+    for (const [id, entry] of this.#producers) copy.#producers.set(id, { ...entry, batches: [...entry.batches] })
+    return copy
   }
 
   /** Forgets producers that wrote nothing since `timestampMs`. */
@@ -138,9 +173,20 @@ export class ProducerState {
           baseOffset,
           lastOffset,
         })),
+        complete: false,
       })
     }
     return state
+  }
+}
+
+function batchOf(bytes: Uint8Array, at: number): ProducerBatch {
+  const baseOffset = baseOffsetOf(bytes, at)
+  return {
+    firstSequence: baseSequenceOf(bytes, at),
+    lastSequence: lastSequenceOf(bytes, at),
+    baseOffset,
+    lastOffset: baseOffset + lastOffsetDeltaOf(bytes, at),
   }
 }
 

@@ -8,9 +8,11 @@ import { CheckpointDamageError, neededSequenceOf, readCheckpoint } from './check
 import type { FileBudget } from './file-budget.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
+import { findMissingRecords } from './log-damage.ts'
+import { freePath } from './orphans.ts'
 import type { RecoveryProgress } from './recovery-progress.ts'
 import type { RecoveringLog, RecoveryOptions } from './recovery.ts'
-import { applyEntry, checkFiles, fromCheckpoint, scanFiles } from './recovery.ts'
+import { applyEntry, checkFiles, fromCheckpoint, removeLeaving, scanFiles } from './recovery.ts'
 
 export interface RecoverStoreOptions {
   disk: Disk
@@ -32,6 +34,8 @@ export interface RecoveredStore {
   journalFiles: ReplayedFile[]
   /** The journal files hold what is left of a log that was found damaged just now. */
   journalNeeded: boolean
+  /** Producers that a crash has taken batches from, so that older ones have to be looked for. */
+  incompleteProducers: Map<Log, number[]>
   /** Folders in which names have changed. */
   changedDirectories: string[]
   /** Folders of logs that the journal says were deleted; to be removed once a checkpoint does not name them any more. */
@@ -45,11 +49,12 @@ interface Recovery {
   options: RecoverStoreOptions
   scan: RecoveryOptions
   logs: Map<number, { recovering: RecoveringLog; log: Log }>
-  /** Ids below this were known when the checkpoint was written: in its list, or deleted. */
-  checkpointLogId: number
+  /** Logs made or deleted by journal entries below this are in the checkpoint's list or not, as they should be. */
+  checkpointSequence: number
   nextLogId: number
   deletedDirectories: string[]
   changedDirectories: Set<string>
+  incompleteProducers: Map<Log, number[]>
 }
 
 /**
@@ -66,10 +71,11 @@ export function recoverStore(options: RecoverStoreOptions): RecoveredStore {
     options,
     scan: { disk, files, logger, logsDirectory, indexIntervalBytes: 4096 },
     logs: new Map(),
-    checkpointLogId: checkpoint.nextLogId,
+    checkpointSequence: checkpoint.nextSequence,
     nextLogId: checkpoint.nextLogId,
     deletedDirectories: [],
     changedDirectories: new Set(),
+    incompleteProducers: new Map(),
   }
   for (const [i, stored] of checkpoint.logs.entries()) {
     addLog(recovery, stored, !checkpoint.clean)
@@ -88,6 +94,7 @@ export function recoverStore(options: RecoverStoreOptions): RecoveredStore {
     journalNeeded: recovered.some(
       ({ recovering, log }) => recovering.stored.damage === null && log.damage !== undefined,
     ),
+    incompleteProducers: recovery.incompleteProducers,
     changedDirectories: [...recovery.changedDirectories],
     deletedDirectories: recovery.deletedDirectories,
   }
@@ -98,7 +105,7 @@ function emptyStore({ disk, directory }: RecoverStoreOptions): RecoveredStore {
   if (strangers.length > 0) throw new CheckpointDamageError(`${directory}/checkpoint`, 'it is missing')
   const firsts = { nextLogId: 1, nextSequence: 1, nextFileNumber: 1 }
   const nothing = { logs: [], journalFiles: [], changedDirectories: [], deletedDirectories: [] }
-  return { ...firsts, ...nothing, clean: true, journalNeeded: false }
+  return { ...firsts, ...nothing, incompleteProducers: new Map(), clean: true, journalNeeded: false }
 }
 
 interface JournalEnd {
@@ -125,16 +132,17 @@ function replay(recovery: Recovery, checkpoint: Checkpoint): JournalEnd {
 
 function addLog(recovery: Recovery, stored: StoredLog, scan: boolean): void {
   const recovering = fromCheckpoint(recovery.scan, stored)
+  if (removeLeaving(recovery.scan, recovering)) recovery.changedDirectories.add(recovering.state.directory)
   if (scan) scanFiles(recovery.scan, recovering)
   else checkFiles(recovery.scan, recovering)
-  const { surroundings, settingsOf } = recovery.options
-  const log = new Log(surroundings, settingsOf(stored.name), recovering.state)
+  const log = new Log(recovery.options.surroundings, recovery.options.settingsOf(stored.name), recovering.state)
   recovery.logs.set(stored.id, { recovering, log })
 }
 
 function replayEntry(recovery: Recovery, entry: ReplayedEntry): void {
+  const isOlder = entry.sequence < recovery.checkpointSequence
+  if (isOlder && (entry.kind === EntryKind.createLog || entry.kind === EntryKind.deleteLog)) return
   if (entry.kind === EntryKind.createLog) {
-    if (entry.logId < recovery.checkpointLogId) return
     recovery.nextLogId = Math.max(recovery.nextLogId, entry.logId + 1)
     addLog(recovery, newLog(entry.logId, entry.payload.toString()), true)
     return
@@ -176,32 +184,19 @@ function settle(recovery: Recovery, recovering: RecoveringLog, log: Log): void {
   if (recovering.damage === undefined && log.endOffset < provenOffset) {
     recovering.damage = `the log ends at offset ${log.endOffset}, but ${provenOffset} had been synced`
   }
-  log.producers.truncateEnd(log.endOffset)
+  const incomplete = log.producers.truncateEnd(log.endOffset)
+  if (incomplete.length > 0) recovery.incompleteProducers.set(log, incomplete)
   log.markDurable(log.endOffset)
   if (recovering.damage === undefined) {
     makeRoom(recovery, recovering)
     return
   }
-  const fields = { log: log.name, damage: recovering.damage, since: stored.damage === null ? 'now' : 'earlier' }
+  const reachedOffset = Math.max(recovering.reachedOffset, log.endOffset)
+  if (recovering.doubtfulOffset !== undefined) log.truncate(recovering.doubtfulOffset, log.producers)
+  log.setDamaged({ what: recovering.damage, reachedOffset })
+  const since = stored.damage === null ? 'now' : 'earlier'
+  const fields = { log: log.name, damage: recovering.damage, missing: findMissingRecords(log), since }
   recovery.options.logger.error('log damaged, it takes no more records', fields)
-  log.setDamaged(recovering.damage)
-}
-
-/**
- * Folders that belong to no log are moved out of the way, never removed: a crash in the middle of a deletion leaves them.
- * Only to be called when the logs are those of a durable checkpoint.
- */
-export function moveOrphans(options: { disk: Disk; directory: string; logger: Logger }, logs: readonly Log[]): void {
-  const { disk, directory, logger } = options
-  const known = new Set(logs.map((log) => log.directory))
-  for (const name of disk.list(`${directory}/logs`)) {
-    const path = `${directory}/logs/${name}`
-    if (known.has(path)) continue
-    disk.makeDirectory(`${directory}/orphans`)
-    const target = freePath(disk, `${directory}/orphans`, name)
-    disk.rename(path, target)
-    logger.warn('folder belongs to no log, moved', { folder: target })
-  }
 }
 
 /**
@@ -247,12 +242,4 @@ function cutTail(disk: Disk, path: string, position: number, end: number): void 
     source.close()
     copy.close()
   }
-}
-
-/** `name` in `directory`, with a number behind it if that is taken. */
-function freePath(disk: Disk, directory: string, name: string): string {
-  const taken = new Set(disk.list(directory))
-  let free = name
-  for (let i = 2; taken.has(free); i++) free = `${name}-${i}`
-  return `${directory}/${free}`
 }

@@ -1,6 +1,7 @@
-import { deepStrictEqual, strictEqual as equal, ok } from 'node:assert/strict'
+import { deepStrictEqual, strictEqual as equal, ok, rejects } from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { buildBatch } from '../record/build.ts'
+import { DiskError } from '../host/disk.ts'
 import type { BatchOptions } from '../record/build.ts'
 import type { CleanupSettings } from './cleaner.ts'
 import { CleanerStage } from './cleaner.fixture.ts'
@@ -142,10 +143,39 @@ describe('retention of what a client deleted', () => {
     await stage.complete(stage.store.syncLog(stage.log))
     stage.disk.setCapacity(1)
     await stage.complete(stage.cleaner.retain())
-    ok(stage.log.startOffset > 0)
+    equal(stage.log.startOffset, 0)
+    const segments = stage.log.segments.length
     stage.disk.setCapacity(2 ** 40)
     const [start] = await retained(stage)
     ok(start > 0)
+    ok(stage.log.segments.length < segments)
+  })
+
+  it('takes up what a full disk had prevented, also where nothing else is to be deleted', async () => {
+    const stage = await opened(43, {})
+    await fill(stage, 12)
+    await stage.complete(stage.store.syncLog(stage.log))
+    stage.disk.setCapacity(1)
+    await rejects(stage.complete(stage.store.moveStart(stage.log, 11)), DiskError)
+    deepStrictEqual([stage.log.startOffset, stage.log.plannedStartOffset], [0, 11])
+    equal((await stage.read()).length, 12)
+    stage.disk.setCapacity(2 ** 40)
+    deepStrictEqual(await retained(stage), [11, 12])
+  })
+
+  it('shows a log start only once no loss of power can move it back (simulator S2)', async () => {
+    for (let seed = 100; seed < 140; seed++) {
+      const stage = await opened(seed, {})
+      await fill(stage, 12)
+      await stage.complete(stage.store.syncLog(stage.log))
+      const isMoving = stage.store.moveStart(stage.log, 11)
+      isMoving.catch(() => undefined)
+      equal(stage.log.startOffset, 0)
+      for (let step = 0; step < seed - 100; step++) await stage.world.scheduler.step()
+      const { startOffset } = stage.log
+      await stage.losePower()
+      ok(stage.log.startOffset >= startOffset, `${startOffset} became ${stage.log.startOffset} (seed ${seed})`)
+    }
   })
 
   it('removes segments below the start of the log, whatever the policy', async () => {

@@ -15,7 +15,7 @@ export interface RetentionSettings {
 /**
  * Deletes the oldest segments of `log` as far as all their records are too old, the log is too large, or a client has
  * moved the start of the log behind them. The active segment is rolled, and goes too, when all of it has expired.
- * Nothing goes that is not durable yet. Durable when it resolves.
+ * Nothing goes that is not committed yet. Durable when it resolves.
  * @returns the number of segments deleted
  * @throws DiskError
  */
@@ -34,13 +34,12 @@ export async function applyRetention(
   if (store.get(log.name) !== log || log.damage !== undefined) return 0
   const segments = log.segments.length
   await store.moveStart(log, Math.max(target, log.startOffset))
-  log.onChange()
   return segments - log.segments.length
 }
 
 /** Segments to delete, from the oldest on. Counts the active one, and memory without a segment as one. */
 function countExpired(log: Log, settings: RetentionSettings, nowMs: number): number {
-  const { segments, startOffset, durableOffset } = log
+  const { segments, startOffset, committedOffset } = log
   const { cleanupDelete, retentionBytes } = settings
   let excessBytes = cleanupDelete && retentionBytes >= 0 ? log.sizeBytes - retentionBytes : -1
   for (let i = 0; ; i++) {
@@ -48,7 +47,7 @@ function countExpired(log: Log, settings: RetentionSettings, nowMs: number): num
     const isActive = i >= segments.length - 1
     const bytes = (segment?.bytes ?? 0) + (isActive ? log.tail.unflushedBytes : 0)
     const endOffset = isActive ? log.endOffset : segment!.endOffset
-    if (endOffset > durableOffset || (isActive && bytes === 0)) return i
+    if (endOffset > committedOffset || (isActive && bytes === 0)) return i
     const isExpired =
       endOffset <= startOffset || excessBytes >= bytes || isTooOld(log, settings, segment, isActive, nowMs)
     if (!isExpired) return i

@@ -10,6 +10,7 @@ const summary: SegmentSummary = {
   maxTimestampMs: 77,
   maxTimestampOffset: 110,
   sparse: false,
+  gapped: false,
 }
 
 const batches = fc.array(

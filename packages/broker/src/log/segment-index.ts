@@ -12,7 +12,7 @@ import { crc32c } from '../record/crc32c.ts'
  * | 32 |  8 | largest timestamp, as a double |
  * | 40 |  8 | offset of the last record of the first batch with that timestamp |
  * | 48 |  4 | entries |
- * | 52 |  4 | 1 if offsets in the segment may have gaps (compacted), else 0 |
+ * | 52 |  4 | 1 if compacted, plus 2 if a leader elsewhere left gaps between offsets |
  * | 56 |  4 | position of the last batch described |
  * | 60 |  4 | CRC field of that batch: an index of other bytes than the segment now has is not used |
  *
@@ -31,6 +31,17 @@ export interface SegmentSummary {
   maxTimestampOffset: number
   /** True once compacted: offsets may have gaps. */
   sparse: boolean
+  /** True if a batch does not begin where the one before it ends: a compacted log was followed. */
+  gapped: boolean
+}
+
+/** How `sparse` and `gapped` are stored: 1 for the one, 2 for the other. */
+export function gapBitsOf({ sparse, gapped }: { sparse: boolean; gapped: boolean }): number {
+  return (sparse ? 1 : 0) + (gapped ? 2 : 0)
+}
+
+export function gapsOf(bits: number): { sparse: boolean; gapped: boolean } {
+  return { sparse: (bits & 1) !== 0, gapped: (bits & 2) !== 0 }
 }
 
 /** Sparse index of one segment: offset and time to position, one entry per `intervalBytes` of batches. */
@@ -114,7 +125,7 @@ export class SegmentIndex {
     bytes.writeDoubleBE(summary.maxTimestampMs, 32)
     bytes.writeDoubleBE(summary.maxTimestampOffset, 40)
     bytes.writeUInt32BE(this.#count, 48)
-    bytes.writeUInt32BE(summary.sparse ? 1 : 0, 52)
+    bytes.writeUInt32BE(gapBitsOf(summary), 52)
     bytes.writeUInt32BE(this.#lastPosition, 56)
     bytes.writeUInt32BE(this.#lastCrc, 60)
     for (let i = 0, at = headerBytes; i < this.#count; i++, at += entryBytes) {
@@ -154,7 +165,7 @@ export class SegmentIndex {
       endOffset: bytes.readDoubleBE(24),
       maxTimestampMs: bytes.readDoubleBE(32),
       maxTimestampOffset: bytes.readDoubleBE(40),
-      sparse: bytes.readUInt32BE(52) === 1,
+      ...gapsOf(bytes.readUInt32BE(52)),
     }
     return { index, summary }
   }

@@ -15,6 +15,11 @@ import type { SegmentSummary } from './segment-index.ts'
 import { SegmentIndex } from './segment-index.ts'
 
 const walkWindowBytes = 256 * 1024
+/** After a crash, the first append to a segment reads the headers of at most this much and what came since the last checkpoint. */
+const indexGrowthBytes = 128 * 1024 * 1024
+
+/** Is given the bytes that hold a batch's header, where in them, and where in the file. */
+type HeaderVisit = (bytes: Uint8Array, at: number, position: number) => void
 
 export interface SegmentOptions {
   disk: Disk
@@ -48,7 +53,11 @@ export class Segment {
   #summary: SegmentSummary
   #index: SegmentIndex | undefined
   #nameDurable: boolean
+  /** The index file describes all of the segment, so that the index need not stay in memory. */
   #indexStored = false
+  /** Bytes of the segment that the index file describes, as far as this process has written it. */
+  #indexStoredBytes = 0
+  #indexing: Promise<void> | undefined
   #removed = false
   /** What the file held at the start of the last sync that succeeded: this much survives a crash. */
   #synced: SegmentSummary
@@ -91,9 +100,14 @@ export class Segment {
     return this.#summary.maxTimestampOffset
   }
 
-  /** True if compaction has left gaps between offsets. */
+  /** True if compaction has been over it. */
   get sparse(): boolean {
     return this.#summary.sparse
+  }
+
+  /** True if a batch may begin behind the end of the one before it, here or at the leader that it was fetched from. */
+  get mayHaveGaps(): boolean {
+    return this.#summary.sparse || this.#summary.gapped
   }
 
   /** As the checkpoint keeps it; undefined while nothing of the file is durable. */
@@ -111,6 +125,8 @@ export class Segment {
     } finally {
       pinned.unpin()
     }
+    this.#indexStored = false
+    files.indexes.forget(this)
     for (const run of runs) this.noteRun(run)
   }
 
@@ -179,18 +195,43 @@ export class Segment {
     return this.#index !== undefined
   }
 
-  /** The index, loaded from its file; what that does not describe yet, or all of it, is made from the batch headers. */
+  /**
+   * The index, loaded from its file; what that does not describe yet, or all of it, is made from the batch headers, which
+   * blocks: where that may be much, `loadIndex` comes first.
+   */
   index(): SegmentIndex {
     this.#index ??= this.#makeIndex()
+    if (this.#indexStored) this.#options.files.indexes.used(this, this.#index.bytes)
     return this.#index
   }
 
-  /** Writes the index file of a segment that is complete and frees the memory of the index; once. */
+  /** As `index`, without blocking while headers are read. @throws DiskError */
+  async loadIndex(): Promise<SegmentIndex> {
+    while (this.#index === undefined) {
+      this.#indexing ??= this.#makeIndexAside().finally(() => {
+        this.#indexing = undefined
+      })
+      await this.#indexing
+    }
+    return this.index()
+  }
+
+  dropIndex(): void {
+    this.#index = undefined
+  }
+
+  /** Writes the index file of a segment that is complete and frees the memory of the index, unless that is done. */
   async storeIndexOnce(): Promise<void> {
-    if (this.#indexStored || this.#removed) return
+    if (this.#indexStored || this.#removed || this.#index === undefined) return
     await this.storeIndex()
     this.#indexStored = true
     this.#index = undefined
+  }
+
+  /** Writes the index file of a segment that still grows, if it has grown much: a start after a crash reads the rest. */
+  async storeGrownIndex(): Promise<void> {
+    const grownBytes = this.#summary.bytes - this.#indexStoredBytes
+    if (grownBytes >= indexGrowthBytes && this.#index !== undefined && !this.#removed) await this.storeIndex()
   }
 
   /** Writes the index file; durable after it resolves. */
@@ -199,6 +240,7 @@ export class Segment {
     const file = disk.open(this.indexPath, 'write')
     try {
       const bytes = this.index().encode(this.#summary)
+      this.#indexStoredBytes = this.#summary.bytes
       file.write([bytes], 0)
       file.truncate(bytes.length)
       await file.sync()
@@ -208,19 +250,20 @@ export class Segment {
   }
 
   /**
-   * Forgets everything from the first batch on that reaches `offset`. The file is cut only by `cutFile`, once a
-   * checkpoint says so.
+   * Forgets everything from the first batch on that reaches `offset`; `endOffset` is where the batches left end. The file
+   * is cut only by `cutFile`, once a checkpoint says so.
    * @throws LogDamageError, changing nothing
    */
   truncate(offset: number): void {
     const end = this.#positionOf(offset)
-    const { sparse } = this.#summary
+    const { sparse, gapped } = this.#summary
     const index = new SegmentIndex(this.baseOffset, this.#options.indexIntervalBytes)
-    this.#summary = { ...emptySummary(this.baseOffset), sparse }
+    this.#summary = { ...emptySummary(this.baseOffset), sparse, gapped }
     this.#walkHeaders(0, end, (bytes, at) => this.#noteBatch(bytes, at, index))
-    this.#summary.endOffset = offset
     this.#index = index
     this.#indexStored = false
+    this.#indexStoredBytes = 0
+    this.#options.files.indexes.forget(this)
     this.#synced = { ...this.#summary }
   }
 
@@ -253,6 +296,7 @@ export class Segment {
   /** Removes the files. Readers that have begun finish on their open handle. */
   remove(): void {
     this.#removed = true
+    this.#options.files.indexes.forget(this)
     this.#options.disk.remove(this.path)
     this.#options.disk.remove(this.indexPath)
     this.#options.files.retire(this.path)
@@ -262,6 +306,7 @@ export class Segment {
   async discard(): Promise<void> {
     const { disk, files } = this.#options
     this.#removed = true
+    files.indexes.forget(this)
     files.retire(this.path)
     await disk.discard(this.path)
     await disk.discard(this.indexPath)
@@ -274,19 +319,50 @@ export class Segment {
 
   /** What is known of the segment stays as it is: headers may be damaged, and reads will tell. */
   #makeIndex(): SegmentIndex {
-    const stored = this.#loadIndex()
-    const index = stored?.index ?? new SegmentIndex(this.baseOffset, this.#options.indexIntervalBytes)
-    let { maxTimestampMs } = stored?.summary ?? emptySummary(this.baseOffset)
+    const making = this.#beginIndex()
     try {
-      this.#walkHeaders(stored?.summary.bytes ?? 0, this.#summary.bytes, (bytes, at, position) => {
-        index.note(baseOffsetOf(bytes, at), position, maxTimestampMs, storedCrcOf(bytes, at))
-        if (recordCountOf(bytes, at) > 0) maxTimestampMs = Math.max(maxTimestampMs, maxTimestampOf(bytes, at))
-      })
+      this.#walkHeaders(making.from, this.#summary.bytes, making.note)
     } catch (error) {
       // What lies before the damage can be found all the same; the read that gets there throws.
       if (!(error instanceof LogDamageError)) throw error
     }
-    return index
+    return making.index
+  }
+
+  /** The same a piece at a time; nothing, if the segment has changed meanwhile: then there is an index, or another try. */
+  async #makeIndexAside(): Promise<void> {
+    const summary = this.#summary
+    const making = this.#beginIndex()
+    const end = summary.bytes
+    const window = Buffer.allocUnsafe(Math.min(walkWindowBytes, Math.max(end - making.from, 0)))
+    try {
+      for (let position = making.from; position < end; ) {
+        const filled = await this.read(window, position)
+        position = this.#walkWindow(window.subarray(0, filled), position, end, making.note)
+      }
+    } catch (error) {
+      if (!(error instanceof LogDamageError)) throw error
+    }
+    if (this.#summary === summary && summary.bytes === end) this.#index ??= making.index
+  }
+
+  /** The index as far as its file has it, and what takes up the batches behind. */
+  #beginIndex(): { index: SegmentIndex; from: number; note: HeaderVisit } {
+    const stored = this.#loadIndex()
+    const index = stored?.index ?? new SegmentIndex(this.baseOffset, this.#options.indexIntervalBytes)
+    let { maxTimestampMs, endOffset: due } = stored?.summary ?? emptySummary(this.baseOffset)
+    const from = stored?.summary.bytes ?? 0
+    this.#indexStored = stored !== undefined && from === this.#summary.bytes
+    this.#indexStoredBytes = from
+    const note: HeaderVisit = (bytes, at, position) => {
+      if (!this.mayHaveGaps && baseOffsetOf(bytes, at) !== due) {
+        throw new LogDamageError(this.path, position, `no batch for offset ${due} here`)
+      }
+      due = lastOffsetOf(bytes, at) + 1
+      index.note(baseOffsetOf(bytes, at), position, maxTimestampMs, storedCrcOf(bytes, at))
+      if (recordCountOf(bytes, at) > 0) maxTimestampMs = Math.max(maxTimestampMs, maxTimestampOf(bytes, at))
+    }
+    return { index, from, note }
   }
 
   /** Undefined if the file is missing, damaged, or describes other bytes than the segment has. */
@@ -321,20 +397,25 @@ export class Segment {
    * Visits the batches between two positions, reading headers only where batches are larger than the window.
    * @throws LogDamageError where the sizes of batches do not lead to `end`
    */
-  #walkHeaders(start: number, end: number, visit: (bytes: Uint8Array, at: number, position: number) => void): void {
+  #walkHeaders(start: number, end: number, visit: HeaderVisit): void {
     const window = Buffer.allocUnsafe(Math.min(walkWindowBytes, Math.max(end - start, 0)))
     for (let position = start; position < end; ) {
       const filled = this.readNow(window, position)
-      let at = 0
-      while (at + batchHeaderBytes <= filled && position + at < end) {
-        const bytes = batchBytesOf(window, at)
-        if (bytes < batchHeaderBytes || position + at + bytes > end) break
-        visit(window, at, position + at)
-        at += bytes
-      }
-      if (at === 0) throw new LogDamageError(this.path, position, 'no batch here')
-      position += at
+      position = this.#walkWindow(window.subarray(0, filled), position, end, visit)
     }
+  }
+
+  /** @returns where the first batch begins whose header is not in the window */
+  #walkWindow(window: Uint8Array, position: number, end: number, visit: HeaderVisit): number {
+    let at = 0
+    while (at + batchHeaderBytes <= window.length && position + at < end) {
+      const bytes = batchBytesOf(window, at)
+      if (bytes < batchHeaderBytes || position + at + bytes > end) break
+      visit(window, at, position + at)
+      at += bytes
+    }
+    if (at === 0) throw new LogDamageError(this.path, position, 'no batch here')
+    return position + at
   }
 
   /** Takes up the batch whose header stands at `at`. */
@@ -347,11 +428,13 @@ export class Segment {
       summary.maxTimestampMs = timestampMs
       summary.maxTimestampOffset = lastOffsetOf(bytes, at)
     }
+    if (baseOffsetOf(bytes, at) !== summary.endOffset) summary.gapped = true
     summary.endOffset = lastOffsetOf(bytes, at) + 1
     summary.bytes += batchBytesOf(bytes, at)
   }
 }
 
 function emptySummary(baseOffset: number): SegmentSummary {
-  return { bytes: 0, endOffset: baseOffset, maxTimestampMs: -Infinity, maxTimestampOffset: baseOffset, sparse: false }
+  const nothing = { bytes: 0, maxTimestampMs: -Infinity, sparse: false, gapped: false }
+  return { ...nothing, endOffset: baseOffset, maxTimestampOffset: baseOffset }
 }

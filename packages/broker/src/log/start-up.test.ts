@@ -2,12 +2,11 @@ import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import type { Disk, DiskFile } from '../host/disk.ts'
 import { MemoryDisk } from '../host/memory/memory-disk.ts'
-import { NodeClock } from '../host/node/node-clock.ts'
 import { buildBatch } from '../record/build.ts'
-import { silentLogger } from '../telemetry/logger.ts'
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts'
 import type { Log, LogSettings } from './log.ts'
-import { LogStore } from './store.ts'
+import type { LogStore } from './store.ts'
+import { openStoreOf } from './store.fixture.ts'
 
 const logCount = 1000
 const logBytes = 10 * 2 ** 20
@@ -51,18 +50,12 @@ function countReads(disk: Disk): { disk: Disk; count: () => number } {
 }
 
 function openStore(disk: Disk): Promise<LogStore> {
-  return LogStore.open({
+  return openStoreOf({
     disk,
-    clock: new NodeClock(),
-    logger: silentLogger,
-    directory,
-    directoryId: new Uint8Array(16),
     settingsOf: () => settings,
     journalFileBytes: 1 << 20,
     directBytesMin: 1 << 17,
     tailMemoryBytesMax: 1 << 20,
-    openFilesMax: 100,
-    durable: (log) => log.onChange(),
   })
 }
 

@@ -31,6 +31,7 @@ function optionsFor(disk: Disk, clock: Clock, changes: Partial<LogStoreOptions> 
     journalFileBytes: 1 << 20,
     directBytesMin: 1 << 17,
     tailMemoryBytesMax: 4 << 20,
+    poisonsMemory: true,
     openFilesMax: 16,
     durable: (log) => log.onChange(),
     ...changes,

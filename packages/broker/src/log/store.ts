@@ -1,5 +1,6 @@
 import type { Clock } from '../host/clock.ts'
 import type { Disk } from '../host/disk.ts'
+import { FramePool } from '../host/frame-memory.ts'
 import { DiskError } from '../host/disk.ts'
 import { makeDurableDirectory } from './durable-directory.ts'
 import { EntryKind } from '../journal/format.ts'
@@ -11,12 +12,16 @@ import { storedLog, writeCheckpoint } from './checkpoint.ts'
 import { EpochCache } from './epoch-cache.ts'
 import { FileBudget } from './file-budget.ts'
 import { GroupCommit } from './group-commit.ts'
+import { LogCuts } from './log-cuts.ts'
 import type { LogSettings, LogSurroundings } from './log.ts'
 import { Log } from './log.ts'
 import { RecoveryProgress } from './recovery-progress.ts'
+import { findOlderBatches } from './producer-rebuild.ts'
 import { ProducerState } from './producer-state.ts'
 import type { RecoveredStore } from './recover-store.ts'
-import { moveOrphans, recoverStore } from './recover-store.ts'
+import { clearOldJournal } from './old-journal.ts'
+import { moveAside, moveOrphans } from './orphans.ts'
+import { recoverStore } from './recover-store.ts'
 import { logDirectory } from './recovery.ts'
 import type { Segment } from './segment.ts'
 import { WriteBehind } from './write-behind.ts'
@@ -34,14 +39,22 @@ export interface LogStoreOptions {
   journalFileBytes: number
   /** Default 512 MiB; see WriteBehind. */
   journalBytesMax?: number
+  /** Journal files that are not needed are kept for use again up to so many bytes. Default 64 MiB. */
+  journalSpareBytesMax?: number
   directBytesMin: number
   tailMemoryBytesMax: number
+  /** For tests: memory of tails is overwritten once nobody should look at it any more. Default false. */
+  poisonsMemory?: boolean
   openFilesMax: number
   /** Called after appends became durable, once for each log. */
   durable: (log: Log) => void
   /** Called after each journal sync with the milliseconds it took. */
   synced?: (ms: number) => void
 }
+
+const recoverySyncsAtOnceMax = 4
+/** A chunk is dropped when another one is needed: few lie idle. */
+const idleChunkBytesMax = 8 << 20
 
 /**
  * All logs of a broker on one disk: the journal they share, the checkpoint, and what moves bytes between memory,
@@ -59,9 +72,15 @@ export class LogStore {
   #checkpointing: Promise<void> | undefined
   #checkpointAgain: Promise<void> | undefined
   #waitingForJournal: { sequence: number; resolve: () => void; reject: (error: Error) => void }[] = []
-  /** Segments that their logs have given up and whose files are still there. */
+  /** Segments that their logs have given up and that the last checkpoint may still name. */
   readonly #unlisted = new Set<Segment>()
+  /** Segments that no checkpoint names any more and whose files are still there. */
+  readonly #removable = new Set<Segment>()
+  /** Removals of files under way. */
+  readonly #discarding = new Set<Promise<void>>()
+  readonly #cuts: LogCuts
   #failure: Error | undefined
+  #wasClean = false
   #started = false
   #closed = false
 
@@ -69,12 +88,25 @@ export class LogStore {
     this.#options = options
     const { disk, clock, logger, directBytesMin } = options
     this.#files = new FileBudget(disk, options.openFilesMax)
-    this.#commits = new GroupCommit({ clock, logger, directBytesMin, synced: () => this.#writeBehind.wake() })
+    this.#commits = new GroupCommit({
+      clock,
+      logger,
+      directBytesMin,
+      syncing: (log) => this.#writeBehind.syncing(log),
+      synced: () => this.#writeBehind.wake(),
+    })
+    this.#cuts = new LogCuts({
+      disk,
+      commits: this.#commits,
+      removeObsolete: () => this.#removeObsolete(),
+      checkpoint: () => this.checkpoint(),
+    })
     this.#surroundings = {
       disk,
       clock,
       files: this.#files,
       pool: new BufferPool(32 << 20),
+      chunks: new FramePool(idleChunkBytesMax, options.poisonsMemory ?? false),
       // Recovery appends what is in the journal already, before there is a new one.
       appended: (log, stored, grownBytes) => {
         if (!this.#started) return
@@ -108,12 +140,18 @@ export class LogStore {
       surroundings: store.#surroundings,
     })
     store.#nextLogId = recovered.nextLogId
+    store.#wasClean = recovered.clean
     await store.#finishRecovery(recovered, progress)
     await store.#clearOldLogs(recovered)
-    await store.#openJournal(recovered.nextSequence, recovered.nextFileNumber)
+    await store.#openJournal(recovered).catch(async (error: unknown) => {
+      if (!(error instanceof DiskError) || error.kind !== 'full') throw error
+      // Nobody needs the old one any more, as the checkpoint says: what it takes up may be all the room there is.
+      await clearOldJournal(disk, directory, recovered)
+      await store.#openJournal(recovered)
+    })
     for (const log of recovered.logs) store.#adopt(log, 0)
     store.#started = true
-    await store.#clearOldJournal(recovered)
+    await clearOldJournal(disk, directory, recovered)
     return store
   }
 
@@ -121,13 +159,21 @@ export class LogStore {
   async #finishRecovery(recovered: RecoveredStore, progress: RecoveryProgress): Promise<void> {
     const { logs, nextSequence, changedDirectories } = recovered
     const { disk, directory } = this.#options
-    for (const [i, log] of logs.entries()) {
-      progress.step('syncing what was recovered', i, logs.length)
-      if (log.damage !== undefined) continue
-      log.flush()
-      if (log.isDirty) await log.sync()
-      log.tail.reset(log.endOffset)
+    let next = 0
+    const worker = async (): Promise<void> => {
+      while (next < logs.length) {
+        progress.step('syncing what was recovered', next, logs.length)
+        const log = logs[next++]!
+        log.flush()
+        if (log.isDirty) await log.sync()
+        log.tail.reset(log.endOffset)
+        if (log.damage !== undefined) continue
+        const incomplete = recovered.incompleteProducers.get(log)
+        if (incomplete) await findOlderBatches(log, log.producers, incomplete, log.endOffset)
+      }
     }
+    // Several at once: on a disk with slow flushes one after the other would be most of the start.
+    await Promise.all(Array.from({ length: recoverySyncsAtOnceMax }, worker))
     for (const changed of changedDirectories) await disk.syncDirectory(changed)
     const stored = logs.map((log) => storedLog(log, log.damage === undefined ? nextSequence - 1 : 0))
     const nextLogId = this.#nextLogId
@@ -144,7 +190,7 @@ export class LogStore {
     await disk.syncDirectory(`${directory}/logs`)
   }
 
-  async #openJournal(nextSequence: number, nextFileNumber: number): Promise<void> {
+  async #openJournal({ nextSequence, nextFileNumber }: RecoveredStore): Promise<void> {
     const { disk, clock, logger, directory, directoryId, journalFileBytes, tailMemoryBytesMax } = this.#options
     this.#journal = await Journal.open({
       disk,
@@ -153,6 +199,7 @@ export class LogStore {
       directory: `${directory}/journal`,
       directoryId,
       fileBytes: journalFileBytes,
+      spareBytesMax: this.#options.journalSpareBytesMax ?? 64 << 20,
       nextSequence,
       nextFileNumber,
       committed: (sequence) => this.#committed(sequence),
@@ -165,7 +212,7 @@ export class LogStore {
       tailMemoryBytesMax,
       journalBytesMax: this.#options.journalBytesMax ?? 512 << 20,
       flushBytesMin: 1 << 20,
-      dirtyBytesMax: 16 << 20,
+      dirtyBytesMax: 4 << 20,
     }
     this.#writeBehind = new WriteBehind(
       settings,
@@ -173,16 +220,6 @@ export class LogStore {
       this.#commits,
       this.#journal,
     )
-  }
-
-  /** The journal of a log that was found damaged is kept: what it holds may be all that is left. */
-  async #clearOldJournal({ journalFiles, journalNeeded }: RecoveredStore): Promise<void> {
-    const { disk, directory } = this.#options
-    for (const file of journalFiles) {
-      if (journalNeeded || file.torn) disk.rename(file.path, `${file.path}.${journalNeeded ? 'kept' : 'torn'}`)
-      else disk.remove(file.path)
-    }
-    if (journalFiles.length > 0) await disk.syncDirectory(`${directory}/journal`)
   }
 
   get(name: string): Log | undefined {
@@ -202,6 +239,11 @@ export class LogStore {
   /** Why a restart is the only cure; undefined while the journal is sound. */
   get failure(): string | undefined {
     return this.#failure?.message
+  }
+
+  /** Whether the process before this one stopped in good order, so that nothing is missing whatever the durability. */
+  get wasClean(): boolean {
+    return this.#wasClean
   }
 
   get journal(): Journal {
@@ -240,48 +282,52 @@ export class LogStore {
   async delete(log: Log): Promise<void> {
     const { disk, directory } = this.#options
     log.fail('the log was deleted')
-    this.#logs.delete(log.name)
-    this.#writeBehind.forget(log)
-    const running = this.#commits.stateOf(log).syncing
-    this.#commits.forget(log)
+    const running = this.#forget(log)
     const sequence = this.#journal.append(EntryKind.deleteLog, log.id, Buffer.alloc(0))
     await Promise.all([running, this.#journaled(sequence)])
-    for (const segment of this.#unlisted) {
-      if (segment.path.startsWith(`${log.directory}/`)) this.#unlisted.delete(segment)
-    }
     // Gigabytes take hundreds of milliseconds to free, in which no other partition should have to wait.
     for (const segment of log.segments) await segment.discard()
     disk.removeDirectory(log.directory)
     await disk.syncDirectory(`${directory}/logs`)
   }
 
-  /** Moves the start of a log, durably, and removes the segments before it. @throws DiskError */
+  /**
+   * Moves the start of a log, durably, and removes the segments before it. Nobody sees the new start before it is durable;
+   * after a failure it becomes so with the next checkpoint that succeeds. @throws DiskError
+   */
   async moveStart(log: Log, offset: number): Promise<void> {
     // After a crash the log must not end before its start; in the journal there may be more, or nothing (`os`).
     if (offset > log.syncedOffset) await this.syncLog(log)
     if (offset > log.syncedOffset) throw new DiskError('io', log.directory, log.damage ?? 'could not be synced')
-    await this.#removeUnlisted(log.moveStart(offset))
+    if (offset > log.committedOffset) throw new DiskError('other', log.directory, `${offset} is not committed`)
+    log.planStart(offset)
+    await this.#removeObsolete()
   }
 
   /** Puts compacted segments, synced and with their names durable, in the place of others, durably. */
   async replaceSegments(log: Log, replaced: readonly Segment[], replacements: readonly Segment[]): Promise<void> {
     log.replaceSegments(replaced, replacements)
-    await this.#removeUnlisted(replaced)
+    for (const segment of replaced) this.#unlisted.add(segment)
+    await this.#removeObsolete()
   }
 
   /** Takes up removals that had to stop because their checkpoint could not be written. @throws DiskError */
   async finishRemovals(): Promise<void> {
-    if (this.#unlisted.size > 0) await this.#removeUnlisted([])
+    const isPlanned = [...this.#logs.values()].some((log) => log.plannedStartOffset > log.startOffset)
+    if (isPlanned || this.#unlisted.size + this.#removable.size > 0) await this.#removeObsolete()
   }
 
   /** Removes files of segments that their logs have given up, once a checkpoint does not name them any more. */
-  async #removeUnlisted(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) this.#unlisted.add(segment)
-    // What an earlier call had to leave because its checkpoint failed goes with this one.
-    const due = [...this.#unlisted]
+  async #removeObsolete(): Promise<void> {
     await this.checkpoint()
-    // One that is gone from the set belonged to a deleted log, whose folder may have a successor.
-    for (const segment of due) if (this.#unlisted.delete(segment)) await segment.discard()
+    for (const segment of this.#removable) {
+      this.#removable.delete(segment)
+      const discarding = segment.discard().finally(() => this.#discarding.delete(discarding))
+      this.#discarding.add(discarding)
+      await discarding
+    }
+    // A new segment may get the name of one whose removal somebody else has begun.
+    await Promise.allSettled(this.#discarding)
   }
 
   /** Writes and syncs everything of `log` that was appended before the call. @throws DiskError; see `log.damage` too */
@@ -296,36 +342,40 @@ export class LogStore {
   }
 
   /**
-   * Cuts a log at `offset`, a batch boundary not before its start, durably. No append may come in between.
+   * Cuts a log, durably: of all batches from the first one on that reaches `offset` nothing is left, and the log ends where
+   * those before end; at its start, if there are none. Producers are known as they were then. No append may come in
+   * between. After a failure the log takes no more appends until the next start.
    * @throws DiskError, LogDamageError
    */
-  async truncate(log: Log, offset: number): Promise<void> {
-    if (offset >= log.endOffset) return
-    log.flush()
-    // Also a sync under way must have ended: it would call durable what is not there any more.
-    await this.#syncAllOf(log)
-    if (log.damage !== undefined) throw new DiskError('io', log.directory, log.damage)
-    const { removed, cut } = log.truncate(offset)
-    this.#commits.truncated(log, offset)
-    try {
-      await this.checkpoint()
-      for (const segment of removed) segment.remove()
-      if (cut) log.cutFile(cut)
-      await this.#syncAllOf(log)
-      // A file that came back after a crash would join the log once it has grown to where the file starts.
-      await this.#options.disk.syncDirectory(log.directory)
-    } catch (error) {
-      // What was cut off is still in the files: nothing may be appended in front of it. The next start brings it back.
-      log.fail(`cut at ${offset} failed: ${String(error)}`)
-      throw error
-    }
+  truncate(log: Log, offset: number): Promise<void> {
+    return this.#cuts.truncate(log, offset)
   }
 
-  /** Resolves when no bytes of `log` are unsynced and no sync is under way. */
-  async #syncAllOf(log: Log): Promise<void> {
-    while ((log.isDirty || this.#commits.stateOf(log).syncing) && log.damage === undefined) {
-      await this.#commits.startSync(log)
-    }
+  /**
+   * Empties a log and has it begin at `offset`, durably: for a follower whose leader has deleted all that it has. After a
+   * crash on the way the log is what it was, or new. No append may come in between; after a failure as `truncate`.
+   * @throws DiskError
+   */
+  restart(log: Log, offset: number): Promise<void> {
+    return this.#cuts.restart(log, offset)
+  }
+
+  /**
+   * Takes a log out of service, durably, and moves its folder to `orphans/` with `reason` in it, for people to look at.
+   * Afterwards another log of that name can be made. @throws DiskError; a log that is still in the checkpoint then comes
+   * back at the next start
+   */
+  async setAside(log: Log, reason: string): Promise<void> {
+    const { disk, directory, logger } = this.#options
+    log.fail(`set aside: ${reason}`)
+    await this.#forget(log)
+    // From the next line on, a start finds a folder that belongs to no log, and moves it all the same.
+    await this.checkpoint()
+    for (const segment of log.segments) this.#files.retire(segment.path)
+    const folder = moveAside(this.#options, log.directory, reason)
+    if (folder === undefined) return
+    for (const changed of [directory, `${directory}/orphans`, `${directory}/logs`]) await disk.syncDirectory(changed)
+    logger.warn('log set aside', { log: log.name, folder, reason })
   }
 
   /** Writes a checkpoint of the present state; durable when it resolves. Calls that overlap share one. */
@@ -346,13 +396,25 @@ export class LogStore {
     return this.#checkpointAgain
   }
 
-  #writeCheckpoint(clean: boolean): Promise<void> {
+  async #writeCheckpoint(clean: boolean): Promise<void> {
     const { disk, directory } = this.#options
-    const logs = [...this.#logs.values()].map((log) => storedLog(log, this.#sequenceInSegments(log)))
+    const unlisted = [...this.#unlisted]
+    const starts = [...this.#logs.values()].map((log) => {
+      return { log, startOffset: log.plannedStartOffset, obsolete: log.obsoleteSegments() }
+    })
+    const logs = starts.map(({ log, obsolete }) =>
+      storedLog(log, this.#sequenceInSegments(log), obsolete.length, this.#cuts.leavingOf(log)),
+    )
     const { nextSequence } = this.#journal
     const syncedSequence = clean ? 0 : this.#journal.syncedSequence
     const checkpoint: Checkpoint = { clean, nextLogId: this.#nextLogId, nextSequence, syncedSequence, logs }
-    return writeCheckpoint(disk, directory, checkpoint)
+    await writeCheckpoint(disk, directory, checkpoint)
+    // One that is gone from the set belonged to a deleted log, whose folder may have a successor.
+    for (const segment of unlisted) if (this.#unlisted.delete(segment)) this.#removable.add(segment)
+    for (const { log, startOffset, obsolete } of starts) {
+      if (this.#logs.get(log.name) !== log) continue
+      for (const segment of log.publishStart(startOffset, obsolete)) this.#removable.add(segment)
+    }
   }
 
   /** Journal entries of `log` up to here are in its synced segments. */
@@ -383,7 +445,7 @@ export class LogStore {
   async #closeLogs(): Promise<boolean> {
     if (this.#failure === undefined) await this.#writeBehind.flushAll()
     const logs = [...this.#logs.values()]
-    if (this.#failure !== undefined || logs.some((log) => log.damage !== log.lastingDamage)) return false
+    if (this.#failure !== undefined || logs.some((log) => log.damage !== log.lastingDamage?.what)) return false
     for (const log of logs) if (log.damage === undefined) await log.storeActiveIndex()
     await this.#checkpointing?.catch(() => undefined)
     this.#checkpointing = this.#writeCheckpoint(true)
@@ -391,6 +453,18 @@ export class LogStore {
       this.#checkpointing = undefined
     })
     return true
+  }
+
+  /** @returns resolves when no sync of `log` is under way */
+  async #forget(log: Log): Promise<void> {
+    this.#logs.delete(log.name)
+    this.#writeBehind.forget(log)
+    const running = this.#commits.stateOf(log).syncing
+    this.#commits.forget(log)
+    for (const leftover of [this.#unlisted, this.#removable]) {
+      for (const segment of leftover) if (segment.path.startsWith(`${log.directory}/`)) leftover.delete(segment)
+    }
+    await running
   }
 
   #adopt(log: Log, createSequence: number): void {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { FramePool } from '../host/frame-memory.ts'
+import type { FrameMemory } from '../host/frame-memory.ts'
 import { baseOffsetOf, batchBytesOf } from '../record/batch.ts'
 import { buildBatch } from '../record/build.ts'
 import { Tail } from './tail.ts'
@@ -39,7 +41,7 @@ describe('Tail', () => {
   it('gives everything to the segment once and in order, and serves what it still has', () => {
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const tail = new Tail(5)
+        const tail = new Tail(5, new FramePool(1 << 20, true))
         const model: Model = { batches: [], flushed: 0 }
         let endOffset = 5
         for (const each of operations) {
@@ -54,7 +56,7 @@ describe('Tail', () => {
             tail.markFlushed()
             model.flushed = model.batches.length
           } else if (each.kind === 'drop') {
-            tail.dropOldest()
+            tail.dropOldest(tail.flushedOffset)
           } else {
             tail.reset(endOffset)
             model.batches = []
@@ -68,31 +70,101 @@ describe('Tail', () => {
   })
 
   it('keeps the place of what is not flushed when a chunk before it is dropped behind a gap of offsets', () => {
-    const tail = new Tail(0)
+    const tail = new Tail(0, new FramePool(1 << 20, true))
     tail.append(batchAt(0, 1, 600), false)
     tail.markFlushed()
     tail.append(batchAt(10, 1, 40_000), true)
-    assert.ok(tail.dropOldest() > 0)
+    assert.ok(tail.dropOldest(tail.flushedOffset) > 0)
     assert.deepEqual(offsetsIn(tail.unflushed()), [10])
   })
 
   it('never drops what is only in memory', () => {
-    const tail = new Tail(0)
+    const tail = new Tail(0, new FramePool(1 << 20, true))
     tail.append(batchAt(0, 1, 100), false)
-    assert.equal(tail.dropOldest(), 0)
+    assert.equal(tail.dropOldest(tail.flushedOffset), 0)
     tail.markFlushed()
-    assert.ok(tail.dropOldest() > 0)
+    assert.ok(tail.dropOldest(tail.flushedOffset) > 0)
     assert.equal(tail.startOffset, 1)
   })
 
   it('returns the first batch however large, and others within the bytes', () => {
-    const tail = new Tail(0)
+    const tail = new Tail(0, new FramePool(1 << 20, true))
     for (let i = 0; i < 10; i++) tail.append(batchAt(i, 1, 500), false)
     const size = batchAt(0, 1, 500).length
     assert.deepEqual(offsetsIn(tail.read(3, 10, 1, true).chunks), [3])
     assert.deepEqual(offsetsIn(tail.read(3, 10, 1, false).chunks), [])
     assert.deepEqual(offsetsIn(tail.read(3, 10, size * 2 + 5, true).chunks), [3, 4])
     assert.deepEqual(offsetsIn(tail.read(3, 5, 1e6, true).chunks), [3, 4])
+  })
+})
+
+describe('memory of chunks', () => {
+  it('is used again once the chunk is dropped and every reader is done', () => {
+    const pool = new FramePool(1 << 20, true)
+    const tail = new Tail(0, pool)
+    let offset = 0
+    // Chunks double up to 256 KiB, and those of the smallest logs are not worth keeping.
+    while (offset < 200) tail.append(batchAt(offset++, 1, 4000), false)
+    const read = tail.read(0, offset, 1e7, true)
+    tail.markFlushed()
+    while (tail.dropOldest(tail.flushedOffset) > 0);
+    assert.equal(pool.idleBytes, 0)
+    assert.deepEqual(
+      offsetsIn(read.chunks),
+      Array.from({ length: 200 }, (_, i) => i),
+    )
+    read.release()
+    const { idleBytes } = pool
+    assert.ok(idleBytes >= 512 * 1024)
+    while (pool.idleBytes === idleBytes) tail.append(batchAt(offset++, 1, 4000), false)
+    assert.deepEqual(offsetsIn(tail.unflushed()).at(-1), offset - 1)
+  })
+})
+
+describe('memory of received frames', () => {
+  /** Two batches in one frame, as a request for two partitions has them, each kept by a log of its own. */
+  function twoTails(): { pool: FramePool; memory: FrameMemory; first: Tail; second: Tail } {
+    const pool = new FramePool(1 << 20, true)
+    const batch = batchAt(0, 1, 40_000)
+    const memory = pool.make(2 * batch.length)
+    const tails = [0, batch.length].map((at) => {
+      memory.bytes.set(batch, at)
+      const tail = new Tail(0, new FramePool(1 << 20, true))
+      tail.append(memory.bytes.subarray(at, at + batch.length), memory)
+      tail.markFlushed()
+      return tail
+    })
+    memory.letGo()
+    return { pool, memory, first: tails[0]!, second: tails[1]! }
+  }
+
+  it('goes back once every log has dropped its batch and every reader is done', () => {
+    const { pool, memory, first, second } = twoTails()
+    const read = first.read(0, 1, 1e6, true)
+    first.dropOldest(1)
+    second.dropOldest(1)
+    assert.deepEqual(offsetsIn(read.chunks), [0])
+    assert.equal(pool.idleBytes, 0)
+    read.release()
+    read.release()
+    assert.equal(pool.idleBytes, memory.bytes.length)
+    assert.ok(memory.bytes.every((byte) => byte === 0xdb))
+    assert.throws(() => memory.hold(), /after its return/)
+    assert.throws(() => memory.letGo(), /returned twice/)
+  })
+
+  it('is left to the garbage collector if the way of a batch to the disk may not have ended', () => {
+    const { pool, first, second } = twoTails()
+    first.dropOldest(1)
+    assert.ok(second.dropOldest(0) > 0)
+    assert.equal(pool.idleBytes, 0)
+  })
+
+  it('is not kept by a log that is reset, nor ever used again', () => {
+    const { pool, first, second } = twoTails()
+    first.dropOldest(1)
+    second.reset(1)
+    assert.equal(pool.idleBytes, 0)
   })
 })
 

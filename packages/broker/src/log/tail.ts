@@ -1,7 +1,10 @@
+import type { FrameMemory, FramePool, Ownership } from '../host/frame-memory.ts'
 import { baseOffsetOf, batchBytesOf, lastOffsetOf } from '../record/batch.ts'
 
 const chunkBytesMin = 1024
 const chunkBytesMax = 256 * 1024
+/** Smaller ones are those of logs with little to do. */
+const pooledBytesMin = 64 * 1024
 /** Batches from this size on are kept where they were received, if that memory is ours. */
 const ownedBytesMin = 32 * 1024
 const indexIntervalBytes = 4096
@@ -9,6 +12,8 @@ const indexIntervalBytes = 4096
 /** A run of batches in memory. Bytes before `used` never change, so views on them may be handed out. */
 interface TailChunk {
   buffer: Uint8Array
+  /** What `buffer` is part of, if somebody has a use for it later. */
+  memory: FrameMemory | undefined
   used: number
   startOffset: number
   endOffset: number
@@ -16,6 +21,15 @@ interface TailChunk {
   noteOffsets: number[]
   notePositions: number[]
 }
+
+export interface LogRead {
+  chunks: readonly Uint8Array[]
+  bytes: number
+  /** Must be called once the chunks are needed no more. */
+  release: () => void
+}
+
+const nothingToRelease = (): void => undefined
 
 /**
  * The newest part of a log, in memory: batches not yet written to the segment, and behind them what consumers at the
@@ -32,7 +46,11 @@ export class Tail {
   #flushPosition = 0
   #unflushedBytes = 0
 
-  constructor(offset: number) {
+  readonly #pool: FramePool
+
+  /** @param pool where the memory of large chunks comes from and returns to */
+  constructor(offset: number, pool: FramePool) {
+    this.#pool = pool
     this.#startOffset = offset
     this.#endOffset = offset
     this.#flushedOffset = offset
@@ -57,44 +75,34 @@ export class Tail {
   }
 
   /**
-   * Adds a stamped batch at the end.
-   * @param owned the memory under `batch` is never written again, and may be kept
-   * @returns the batch's bytes where they stand from now on, and the memory newly taken
+   * Adds a stamped batch at the end, or several back to back.
+   * @param owned whether the memory under `run` may be kept
+   * @returns the bytes where they stand from now on, and the memory newly taken
    */
-  append(batch: Uint8Array, owned: boolean): { stored: Uint8Array; grownBytes: number } {
-    const baseOffset = baseOffsetOf(batch, 0)
-    const endOffset = lastOffsetOf(batch, 0) + 1
-    this.#unflushedBytes += batch.length
+  append(run: Uint8Array, owned: Ownership): { stored: Uint8Array; grownBytes: number } {
+    let last = 0
+    for (let next = batchBytesOf(run, 0); next < run.length; next += batchBytesOf(run, next)) last = next
+    const endOffset = lastOffsetOf(run, last) + 1
+    this.#unflushedBytes += run.length
     this.#endOffset = endOffset
-    if (owned && batch.length >= ownedBytesMin) {
-      const { length } = batch
-      this.#push({
-        buffer: batch,
-        used: length,
-        startOffset: baseOffset,
-        endOffset,
-        noteOffsets: [],
-        notePositions: [],
-      })
-      return { stored: batch, grownBytes: length }
+    if (owned !== false && run.length >= ownedBytesMin) {
+      const memory = owned === true ? undefined : owned
+      memory?.hold()
+      const chunk = newChunk(run, memory, baseOffsetOf(run, 0))
+      this.#push(chunk)
+      noteRun(chunk, run.length, endOffset)
+      return { stored: run, grownBytes: run.length }
     }
     let chunk = this.#chunks.at(-1)
     let grownBytes = 0
-    if (!chunk || chunk.buffer.length - chunk.used < batch.length) {
-      const capacity = this.#nextCapacity(chunk, batch.length)
-      const buffer = Buffer.allocUnsafeSlow(capacity)
-      chunk = { buffer, used: 0, startOffset: baseOffset, endOffset, noteOffsets: [], notePositions: [] }
+    if (!chunk || chunk.buffer.length - chunk.used < run.length) {
+      chunk = this.#makeChunk(this.#nextCapacity(chunk, run.length), baseOffsetOf(run, 0))
+      grownBytes = chunk.buffer.length
       this.#push(chunk)
-      grownBytes = capacity
     }
     const at = chunk.used
-    chunk.buffer.set(batch, at)
-    chunk.used = at + batch.length
-    chunk.endOffset = endOffset
-    if (at - (chunk.notePositions.at(-1) ?? 0) >= indexIntervalBytes) {
-      chunk.noteOffsets.push(baseOffset)
-      chunk.notePositions.push(at)
-    }
+    chunk.buffer.set(run, at)
+    noteRun(chunk, run.length, endOffset)
     return { stored: chunk.buffer.subarray(at, chunk.used), grownBytes }
   }
 
@@ -102,13 +110,9 @@ export class Tail {
    * Whole batches from the one that holds `offset` (>= startOffset), all of them below `limitOffset`. The first is
    * returned however large if `atLeastOne`; the sum of the others stays within `bytesMax`.
    */
-  read(
-    offset: number,
-    limitOffset: number,
-    bytesMax: number,
-    atLeastOne: boolean,
-  ): { chunks: Uint8Array[]; bytes: number } {
+  read(offset: number, limitOffset: number, bytesMax: number, atLeastOne: boolean): LogRead {
     const found: Uint8Array[] = []
+    let held: FrameMemory[] | undefined
     let bytes = 0
     let index = this.#chunkOf(offset)
     let from = index < this.#chunks.length ? positionOf(this.#chunks[index]!, offset) : 0
@@ -116,11 +120,18 @@ export class Tail {
       const chunk = this.#chunks[index]!
       if (chunk.startOffset >= limitOffset) break
       const to = readEnd(chunk, from, limitOffset, bytesMax - bytes, atLeastOne && bytes === 0)
-      if (to > from) found.push(chunk.buffer.subarray(from, to))
+      if (to > from) {
+        found.push(chunk.buffer.subarray(from, to))
+        if (chunk.memory !== undefined) {
+          chunk.memory.hold()
+          held ??= []
+          held.push(chunk.memory)
+        }
+      }
       bytes += to - from
       if (to < chunk.used) break
     }
-    return { chunks: found, bytes }
+    return { chunks: found, bytes, release: held === undefined ? nothingToRelease : () => letGoOnce(held) }
   }
 
   /** Bytes from the batch that holds `offset` up to `limitOffset`, not counted exactly within the outer chunks. */
@@ -158,14 +169,19 @@ export class Tail {
     this.#hiddenBelow = Math.min(Math.max(this.#hiddenBelow, offset), this.#flushedOffset)
   }
 
-  /** Drops the oldest chunk if it is in the segment. Returns the memory freed, 0 if it must stay. */
-  dropOldest(): number {
+  /**
+   * Drops the oldest chunk if it is in the segment. Returns the memory freed, 0 if it must stay.
+   * @param reusableBelow nobody but readers looks at the bytes of batches below this offset: their memory may be used
+   * again once the readers have released it; that of others is left to the garbage collector
+   */
+  dropOldest(reusableBelow: number): number {
     const oldest = this.#chunks[0]
     if (!oldest || oldest.endOffset > this.#flushedOffset) return 0
     this.#chunks.shift()
     this.#flushChunk = Math.max(this.#flushChunk - 1, 0)
     if (this.#chunks.length === 0) this.#flushPosition = 0
     this.#startOffset = this.#chunks[0]?.startOffset ?? this.#endOffset
+    if (oldest.endOffset <= reusableBelow) oldest.memory?.letGo()
     return oldest.buffer.length
   }
 
@@ -195,6 +211,13 @@ export class Tail {
     }
   }
 
+  /** Fresh memory for each large chunk would keep the garbage collector at work all the time: V8 counts it, and it is dropped fast. */
+  #makeChunk(capacity: number, startOffset: number): TailChunk {
+    if (capacity < pooledBytesMin) return newChunk(Buffer.allocUnsafeSlow(capacity), undefined, startOffset)
+    const memory = this.#pool.takeUsed(capacity) ?? this.#pool.make(capacity)
+    return newChunk(memory.bytes, memory, startOffset)
+  }
+
   /** Chunks double in size while they fill, so that an idle partition costs 1 KiB and a busy one few allocations. */
   #nextCapacity(previous: TailChunk | undefined, batchBytes: number): number {
     const doubled = Math.min(Math.max((previous?.buffer.length ?? 0) * 2, chunkBytesMin), chunkBytesMax)
@@ -212,6 +235,26 @@ export class Tail {
     }
     return low
   }
+}
+
+function newChunk(buffer: Uint8Array, memory: FrameMemory | undefined, startOffset: number): TailChunk {
+  return { buffer, memory, used: 0, startOffset, endOffset: startOffset, noteOffsets: [], notePositions: [] }
+}
+
+/** The next `bytes` of the chunk are in place: whole batches that end at `endOffset`. */
+function noteRun(chunk: TailChunk, bytes: number, endOffset: number): void {
+  const end = chunk.used + bytes
+  for (let at = chunk.used; at < end; at += batchBytesOf(chunk.buffer, at)) {
+    if (at - (chunk.notePositions.at(-1) ?? 0) < indexIntervalBytes) continue
+    chunk.noteOffsets.push(baseOffsetOf(chunk.buffer, at))
+    chunk.notePositions.push(at)
+  }
+  chunk.used = end
+  chunk.endOffset = endOffset
+}
+
+function letGoOnce(held: FrameMemory[]): void {
+  for (const memory of held.splice(0)) memory.letGo()
 }
 
 /** Position of the batch that holds `offset`. */

@@ -1,4 +1,4 @@
-import type { Clock } from '../host/clock.ts'
+import type { Clock, Timer } from '../host/clock.ts'
 import { DiskError } from '../host/disk.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -18,7 +18,8 @@ export interface WriteBehindOptions {
   journalBytesMax: number
 }
 
-const syncsAtOnceMax = 4
+/** The thread pool has four threads, and one must be free for the sync of the journal, which producers wait for. */
+const syncsAtOnceMax = 2
 const drainRetryMs = 1000
 /** A crash makes the next start scan what was appended since the checkpoint: less than this is not worth a new one. */
 const checkpointBytesMin = 1 << 20
@@ -45,6 +46,7 @@ export class WriteBehind {
   readonly #dirtyBytes = new Map<Log, number>()
   #draining: Promise<void> | undefined
   #stopped = false
+  #waking: Timer | undefined
   #bytesSinceCheckpoint = 0
 
   constructor(options: WriteBehindOptions, store: WriteBehindStore, commits: GroupCommit, journal: Journal) {
@@ -71,8 +73,13 @@ export class WriteBehind {
     if (log.tail.unflushedBytes >= this.#options.flushBytesMin && !this.#commits.isDirectPending(log)) {
       this.#flush(log)
     }
-    if (dirty >= this.#options.dirtyBytesMax && log.tail.unflushedBytes < dirty) this.#syncLog(log)
+    if (dirty >= this.#options.dirtyBytesMax && log.tail.unflushedBytes < dirty) void this.#commits.startSync(log)
     if (this.#tailBytes > this.#options.tailMemoryBytesMax) this.#evict()
+  }
+
+  /** A sync of the log begins: what is dirty afterwards is what it does not cover. */
+  syncing(log: Log): void {
+    this.#dirtyBytes.set(log, log.tail.unflushedBytes)
   }
 
   freed(bytes: number): void {
@@ -84,9 +91,9 @@ export class WriteBehind {
     this.freed(log.tail.reset(log.endOffset))
   }
 
-  /** Empties the oldest journal files if there are any; called after each sync. */
+  /** Empties the oldest journal file if there is one; called after each sync. */
   wake(): void {
-    this.#journal.hold(this.#journal.sealedBytes > this.#options.journalBytesMax)
+    this.#holdIfDue()
     if (this.#draining || this.#stopped || this.#journal.refusal !== undefined) return
     const sealed = this.#journal.oldestSealedSequence
     const checkpointBytes = Math.max(this.#options.tailMemoryBytesMax * 4, checkpointBytesMin)
@@ -95,18 +102,35 @@ export class WriteBehind {
     this.#draining = this.#drain(sealed ?? 0)
       .catch((error: unknown) => {
         this.#options.logger.warn('the journal cannot be emptied for now', { error: String(error) })
-        // The journal may be held, and then no sync will call again.
-        this.#options.clock.startTimer(drainRetryMs, () => this.wake())
+        this.#wakeIn(drainRetryMs)
       })
       .finally(() => {
         this.#draining = undefined
-        this.#journal.hold(this.#journal.sealedBytes > this.#options.journalBytesMax)
+        this.#holdIfDue()
+        // The next file is as full: while the journal was emptied, it went on.
+        if (this.#journal.oldestSealedSequence !== sealed) this.wake()
       })
+  }
+
+  /** Held, the journal writes nothing, so that no sync of it calls: whatever comes of it, somebody looks again. */
+  #holdIfDue(): void {
+    const isHeld = this.#journal.sealedBytes > this.#options.journalBytesMax
+    this.#journal.hold(isHeld)
+    if (isHeld) this.#wakeIn(drainRetryMs)
+  }
+
+  #wakeIn(delayMs: number): void {
+    if (this.#stopped) return
+    this.#waking ??= this.#options.clock.startTimer(delayMs, () => {
+      this.#waking = undefined
+      this.wake()
+    })
   }
 
   /** Ends background work; resolves when none is running. */
   async stop(): Promise<void> {
     this.#stopped = true
+    this.#waking?.cancel()
     if (this.#draining) await this.#draining
   }
 
@@ -115,6 +139,21 @@ export class WriteBehind {
     const logs = [...this.#store.logs()].filter((log) => log.damage === undefined)
     for (const log of logs) log.flush()
     await this.#syncAll(logs.filter((log) => this.#isUnsynced(log)))
+    await this.#storeIndexes()
+  }
+
+  /** Of all logs: a sync that producers wait for leaves the index of a full segment for later. */
+  async #storeIndexes(): Promise<void> {
+    for (const log of this.#store.logs()) {
+      if (log.damage !== undefined) continue
+      try {
+        await log.storeIndexes()
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error
+        // Whoever reads the segment makes the index again; the journal must not wait for it.
+        this.#options.logger.warn('an index is not written for now', { log: log.name, error: error.message })
+      }
+    }
   }
 
   async #drain(sequence: number): Promise<void> {
@@ -123,8 +162,8 @@ export class WriteBehind {
       const first = this.#commits.stateOf(log).firstUnsyncedSequence
       if (first !== undefined && first <= sequence && log.damage === undefined) behind.push(log)
     }
-    for (const log of behind) log.flush()
     await this.#syncAll(behind)
+    await this.#storeIndexes()
     this.#bytesSinceCheckpoint = 0
     await this.#store.checkpoint()
     await this.#journal.trimTo(Math.min(sequence, this.#neededSequence() - 1))
@@ -145,11 +184,13 @@ export class WriteBehind {
     const worker = async (): Promise<void> => {
       while (next < logs.length) {
         const log = logs[next++]!
-        this.#dirtyBytes.delete(log)
         // A sync that was under way when we asked may have begun before our flush; the next one covers it.
-        for (let i = 0; i < 2 && log.damage === undefined && this.#isUnsynced(log); i++)
+        for (let i = 0; i < 2 && log.damage === undefined; i++) {
+          // Right before its sync: while something has come since, nobody knows how much of the journal the sync covers.
+          log.flush()
+          if (!this.#isUnsynced(log)) break
           await this.#commits.startSync(log)
-        if (log.damage === undefined) await log.storeSealedIndexes()
+        }
       }
     }
     await Promise.all(Array.from({ length: Math.min(syncsAtOnceMax, logs.length) }, worker))
@@ -158,11 +199,6 @@ export class WriteBehind {
   /** A log whose sync is under way is not dirty, and not synced either. */
   #isUnsynced(log: Log): boolean {
     return log.isDirty || this.#commits.stateOf(log).syncing !== undefined
-  }
-
-  #syncLog(log: Log): void {
-    this.#dirtyBytes.set(log, 0)
-    void this.#commits.startSync(log)
   }
 
   #flush(log: Log): void {
@@ -185,10 +221,11 @@ export class WriteBehind {
     const { tailMemoryBytesMax } = this.#options
     while (this.#tailBytes > tailMemoryBytesMax && this.#holdersHead < this.#holders.length) {
       const log = this.#holders[this.#holdersHead]!
-      let freed = log.tail.dropOldest()
+      const reusableBelow = this.#commits.reusableBelow(log)
+      let freed = log.tail.dropOldest(reusableBelow)
       if (freed === 0 && log.tail.unflushedBytes > 0) {
         this.#flush(log)
-        freed = log.tail.dropOldest()
+        freed = log.tail.dropOldest(reusableBelow)
         // Nothing freed: the disk is full. Memory grows by what is in flight until appends are refused.
         if (freed === 0 && log.tail.unflushedBytes > 0) break
       }

@@ -64,7 +64,7 @@ describe('records of a batch', () => {
           ])
           deepStrictEqual(read(shifted, at), expected)
         }),
-        { numRuns: 40 },
+        { numRuns: 25 },
       )
     })
   }

@@ -28,6 +28,8 @@ export interface StoredRecord {
   end: number
   /** Where its offset delta stands: everything from there on stays when the timestamp is written anew. */
   offsetDeltaStart: number
+  /** Where its headers stand, their number first: headers.ts reads them. */
+  headersStart: number
 }
 
 /** The records section of the batch at `at`, opened. @throws RecordError */
@@ -74,9 +76,11 @@ export class RecordReader {
     const offsetDelta = cursor.varint()
     const key = cursor.view(cursor.varint())
     const value = cursor.view(cursor.varint())
-    if (cursor.position >= end) throw new RecordError('damaged', 'a record is shorter than its fields')
+    const headersStart = cursor.position
+    if (headersStart >= end) throw new RecordError('damaged', 'a record is shorter than its fields')
     cursor.position = end
-    return { index: this.#index++, offsetDelta, timestampDelta, key, value, start, end, offsetDeltaStart }
+    const place = { start, end, offsetDeltaStart, headersStart }
+    return { index: this.#index++, offsetDelta, timestampDelta, key, value, ...place }
   }
 }
 

@@ -18,6 +18,8 @@ const fetchKey = 1
  * | polylog_kafka_received_bytes_total | counter | bytes of requests |
  * | polylog_kafka_sent_bytes_total | counter | bytes of answers |
  * | polylog_kafka_errors_total{error} | counter | error answers, by Kafka's name of the error |
+ * | polylog_replication_bytes_out_total | counter | bytes of records that followers were given |
+ * | polylog_replication_bytes_in_total | counter | bytes of records that came from leaders |
  * | polylog_kafka_protocol_errors_total | counter | connections closed because they broke the protocol |
  */
 export class KafkaTraffic {
@@ -31,6 +33,8 @@ export class KafkaTraffic {
   readonly #received: Counter
   readonly #sent: Counter
   readonly #broken: Counter
+  readonly #replicationSent: Counter
+  readonly #replicationReceived: Counter
   readonly #produceDuration: Histogram
   readonly #fetchDuration: Histogram
   readonly #otherDuration: Histogram
@@ -52,6 +56,8 @@ export class KafkaTraffic {
     this.#received = registry.counter('polylog_kafka_received_bytes_total', 'Bytes of Kafka requests.')
     this.#sent = registry.counter('polylog_kafka_sent_bytes_total', 'Bytes of Kafka answers.')
     this.#broken = registry.counter('polylog_kafka_protocol_errors_total', 'Connections that broke the protocol.')
+    this.#replicationSent = registry.counter('polylog_replication_bytes_out_total', 'Bytes of records to followers.')
+    this.#replicationReceived = registry.counter('polylog_replication_bytes_in_total', 'Bytes of records from leaders.')
     const duration = (api: string): Histogram =>
       registry.histogram('polylog_kafka_request_duration_seconds', 'Time from request to answer.', durationBounds, {
         api,
@@ -96,6 +102,14 @@ export class KafkaTraffic {
   errorAnswered(_apiKey: number, errorCode: number): void {
     const counter = this.#errors.get(errorCode) ?? this.#errorCounter(errorCode)
     counter.add(1)
+  }
+
+  replicationSent(bytes: number): void {
+    this.#replicationSent.add(bytes)
+  }
+
+  replicationReceived(bytes: number): void {
+    this.#replicationReceived.add(bytes)
   }
 
   protocolBroken(): void {

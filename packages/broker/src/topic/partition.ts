@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors/errors.ts'
+import type { Ownership } from '../host/frame-memory.ts'
 
 /** What a successful append answers. */
 export interface Appended {
@@ -45,6 +46,21 @@ export interface ReadResult {
   release(): void
 }
 
+/** What a follower says with a fetch. */
+export interface ReplicaFetch {
+  /** Broker id of the follower. */
+  replicaId: number
+  /** Its broker epoch; -1 if it does not say. One that is not the registered one does not count (KIP-903). */
+  replicaEpoch: number
+  /** Leader epoch in which it follows: what it says of its log is about that leader's. */
+  currentLeaderEpoch: number
+  /** Everything below is on its disk. */
+  fetchOffset: number
+  /** Leader epoch of its last record before `fetchOffset`, -1 if it has none: tells whether its log is a part of ours. */
+  lastFetchedEpoch: number
+  logStartOffset: number
+}
+
 /** A partition whose log this broker holds and leads: what producers and consumers of every protocol talk to. */
 export interface Partition {
   readonly topicName: string
@@ -57,10 +73,23 @@ export interface Partition {
   readonly logStartOffset: number
   /** Everything below is on disk on all in-sync replicas, and visible. */
   readonly highWatermark: number
+  /** Everything below is on this broker's disk: what followers may have. */
+  readonly durableOffset: number
   /** Visible to read-committed consumers. */
   readonly lastStableOffset: number
   /** Offset the next record will get. */
   readonly logEndOffset: number
+  /**
+   * False on a new leader until its high watermark has passed the start of its term: what was committed before may lie
+   * beyond the high watermark, so that nobody can say where the partition ends (kafka.md §4.1 rule 4).
+   */
+  readonly isSettled: boolean
+  /**
+   * Set if a start has found that records from the end of the log on were there and are gone; names them, for people. They
+   * count for `highWatermark`, which does not go back. Until they are back nobody can say what stands at that end or behind
+   * it, or where the partition ends: 'storage', never "not there".
+   */
+  readonly missingRecords: string | undefined
   /** Bytes of the log as stored. */
   readonly sizeBytes: number
 
@@ -69,11 +98,11 @@ export interface Partition {
    * producer, key on compacted topics. Synchronous; the batch is readable by followers at once but acknowledged only by
    * `whenCommitted(endOffset)`.
    *
-   * @param batch the records field of the request. The log keeps a view of it if `owned`, else it copies.
-   * @param owned true if nobody will write to the memory under `batch` any more
+   * @param batch the records field of the request. The log keeps a view of it if it may, else it copies.
+   * @param owned whether the memory under `batch` may be kept; the log holds it itself for as long as it needs it
    * @param acks -1 wants min.insync.replicas checked before the append
    */
-  append(batch: Uint8Array, owned: boolean, acks: -1 | 0 | 1): Appended | AppendFault
+  append(batch: Uint8Array, owned: Ownership, acks: -1 | 0 | 1): Appended | AppendFault
 
   /**
    * Calls back once the high watermark has reached `endOffset`, or with the reason why it never will (disk failure,
@@ -81,13 +110,17 @@ export interface Partition {
    */
   whenCommitted(endOffset: number, callback: (fault: AppendFault | undefined) => void): void
 
+  /** As `whenCommitted`, once this broker alone has everything below `endOffset` on disk: acks=1. */
+  whenDurable(endOffset: number, callback: (fault: AppendFault | undefined) => void): void
+
   /** Appends records of the broker itself (internal topics). Resolves with the base offset once they are committed. */
   appendRecords(records: readonly InternalRecord[]): Promise<number>
 
   /**
    * Reads batches below the high watermark (read-committed: below the last stable offset). An offset between that bound
    * and the log end gives an empty result. Returns at once from memory; a promise when the disk must be asked.
-   * @throws BrokerError 'offset-out-of-range' (below the log start or above the log end), 'storage'
+   * @throws BrokerError 'offset-out-of-range' (below the log start or above the log end), 'storage' (a disk that fails;
+   * the end of a log that lacks records, or anything above it)
    */
   read(request: ReadRequest): ReadResult | Promise<ReadResult>
 
@@ -122,6 +155,22 @@ export interface Partition {
    * @throws BrokerError 'offset-out-of-range'
    */
   deleteRecordsBefore(offset: number): Promise<number>
+
+  /**
+   * Takes note of how far a follower is; moves the high watermark. What it has beyond the point where its log parts from
+   * this one is not counted: it is going to be cut off.
+   * @returns why the fetch is refused: it is about another leader epoch, or comes from a broker that has no replica
+   */
+  noteFetch(fetch: ReplicaFetch): ErrorCode | undefined
+
+  /** As `read`, for a follower: up to `durableOffset`. @throws as `read` */
+  readForReplica(request: Omit<ReadRequest, 'isolation'>): ReadResult | Promise<ReadResult>
+
+  /** As `onAdvance`, also when `durableOffset` or the high watermark moved. */
+  onReplicaAdvance(listener: () => void): () => void
+
+  /** Broker id of the replica that a consumer in `rack` shall read from at `offset`; -1: here (KIP-392). */
+  preferredReadReplica(rack: string, offset: number): number
 
   /** Idempotent producers that are known here (DescribeProducers). */
   activeProducers(): readonly ActiveProducer[]

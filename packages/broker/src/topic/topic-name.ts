@@ -13,11 +13,8 @@ export function findTopicNameFault(name: string): string | undefined {
 /** The topic of committed offsets and groups. */
 export const offsetsTopicName = '__consumer_offsets'
 
-const internalNames: ReadonlySet<string> = new Set([offsetsTopicName, '__transaction_state', '__share_group_state'])
-
-export function isInternalTopic(name: string): boolean {
-  return internalNames.has(name)
-}
+/** The topic of the progress of share groups. */
+export const shareStateTopicName = '__share_group_state'
 
 /**
  * A key under which names collide that differ in "." and "_" only. Kafka refuses such pairs, because its metric names

@@ -2,9 +2,11 @@ import { deepEqual, equal, throws } from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { completeSettings } from '../config/broker-settings.ts'
 import { BrokerError } from '../errors/errors.ts'
+import type { LiveBroker } from '../image/records.ts'
 import { changedConfigs, replacedConfigs } from './config-changes.ts'
 import { findTopicNameFault } from './topic-name.ts'
 import { checkSpec } from './topic-spec.ts'
+import type { AssignReplicas } from './topic-spec.ts'
 import type { Topic, TopicSpec } from './topics.ts'
 
 const settings = completeSettings({ partitionCountDefault: 3, partitionCountMax: 10, offsetsPartitionCount: 5 })
@@ -17,9 +19,16 @@ function spec(changes: Partial<TopicSpec>): TopicSpec {
   return { name: 'orders', partitionCount: -1, replicationFactor: -1, configs: new Map(), ...changes }
 }
 
-function check(given: TopicSpec, names: readonly string[] = [], partitionCount = 0): readonly (readonly number[])[] {
+function check(
+  given: TopicSpec,
+  names: readonly string[] = [],
+  partitionCount = 0,
+  brokerIds: readonly number[] = [1],
+): readonly (readonly number[])[] {
   const topics = new Map(names.map((name) => [name, { name } as Topic]))
-  return checkSpec(given, { settings, topics, partitionCount })
+  const brokers = new Map(brokerIds.map((id) => [id, { id } as LiveBroker]))
+  const assign: AssignReplicas = ({ count }) => Array.from({ length: count }, () => brokerIds.slice(0, 3))
+  return checkSpec(given, { settings, topics, partitionCount, brokers, assign }).assignments
 }
 
 describe('topic names', () => {
@@ -52,7 +61,7 @@ describe('partitions and replicas', () => {
     throws(() => check(spec({ replicationFactor: 0 })), isCode('invalid-replication-factor'))
   })
 
-  it('may be assigned, without gaps, to the broker there is', () => {
+  it('may be assigned, without gaps, to brokers that are up', () => {
     deepEqual(
       check(
         spec({
@@ -66,10 +75,17 @@ describe('partitions and replicas', () => {
     )
     throws(() => check(spec({ assignments: [{ partition: 1, brokers: [1] }] })), isCode('invalid-replica-assignment'))
     throws(() => check(spec({ assignments: [{ partition: 0, brokers: [2] }] })), isCode('invalid-replica-assignment'))
-    throws(
-      () => check(spec({ assignments: [{ partition: 0, brokers: [1, 1] }] })),
-      isCode('invalid-replica-assignment'),
-    )
+    const assigned = (...lists: number[][]) =>
+      check(spec({ assignments: lists.map((brokers, partition) => ({ partition, brokers })) }), [], 0, [1, 2, 3])
+    deepEqual(assigned([3, 1], [2, 3]), [
+      [3, 1],
+      [2, 3],
+    ])
+    for (const lists of [[[1, 1]], [[]], [[1, 2], [3]], [[1, 4]]]) {
+      throws(() => assigned(...lists), isCode('invalid-replica-assignment'), JSON.stringify(lists))
+    }
+    const many = Array.from({ length: 11 }, () => [1])
+    throws(() => assigned(...many), isCode('invalid-partition-count'))
   })
 
   it('a huge partition count is refused before memory is spent on it', () => {

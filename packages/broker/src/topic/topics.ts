@@ -1,51 +1,20 @@
+import type { ConfigEntry } from '../config/config-entry.ts'
+import type { Topic } from '../image/topic.ts'
 import type { Partition } from './partition.ts'
 
-/** Where one partition lives, as every broker knows it. */
-export interface PartitionState {
-  index: number
-  /** Broker id, -1 while there is none. */
-  leader: number
-  leaderEpoch: number
-  replicas: readonly number[]
-  inSyncReplicas: readonly number[]
-}
-
-/** A topic as metadata has it. Immutable: a change makes a new object. */
-export interface Topic {
-  readonly name: string
-  /** 22 characters, base64url of a UUID. A topic made again under the same name has another one. */
-  readonly id: string
-  /** True for topics of the broker itself, such as `__consumer_offsets`. */
-  readonly internal: boolean
-  readonly partitions: readonly PartitionState[]
-  /** Only what was set explicitly; names and values as Kafka writes them. */
-  readonly configs: ReadonlyMap<string, string>
-}
+export type { ConfigEntry } from '../config/config-entry.ts'
+export type { PartitionState } from '../image/partition-state.ts'
+export type { Topic } from '../image/topic.ts'
 
 export interface TopicSpec {
   name: string
   /** -1: the broker's default (`num.partitions`). */
   partitionCount: number
-  /** -1: the broker's default. */
+  /** -1: the broker's default (`default.replication.factor`). */
   replicationFactor: number
   /** Broker ids per partition; excludes the two numbers above. */
   assignments?: readonly { partition: number; brokers: readonly number[] }[]
   configs: ReadonlyMap<string, string | null>
-}
-
-/** Value of a topic setting and where it comes from. */
-export interface ConfigEntry {
-  name: string
-  value: string
-  /** What the value would be without the topic's own setting. */
-  defaultValue: string
-  source: 'topic' | 'broker' | 'default'
-  type: 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list'
-  documentation: string
-  readOnly: boolean
-  sensitive: boolean
-  /** The broker's setting of the same meaning, if there is one (`log.retention.ms` for `retention.ms`). */
-  brokerSynonym?: string
 }
 
 /** One step of IncrementalAlterConfigs. */
@@ -66,12 +35,14 @@ export interface Topics {
 
   /** The partition if this broker leads it. */
   partition(name: string, index: number): Partition | undefined
+  /** The partition if this broker follows it: for consumers that were sent here (KIP-392). Refuses to append. */
+  follower(name: string, index: number): Partition | undefined
   /** All partitions led here. */
   partitions(): Iterable<Partition>
 
   /**
    * @throws BrokerError 'topic-exists', 'invalid-topic-name', 'invalid-partition-count', 'invalid-replication-factor',
-   * 'invalid-replica-assignment', 'invalid-config', 'limit-exceeded', 'storage'
+   * 'invalid-replica-assignment', 'invalid-config', 'limit-exceeded', 'leader-not-available' (no broker is up), 'storage'
    */
   create(spec: TopicSpec, validateOnly?: boolean): Promise<Topic>
 

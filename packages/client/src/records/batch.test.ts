@@ -21,8 +21,8 @@ const recordArbitrary: fc.Arbitrary<OutgoingRecord> = fc.record({
   timestampMs: fc.integer({ min: 0, max: 2 ** 45 }),
 })
 
-function isClientError(kind: ClientError['kind'], pattern: RegExp): (error: unknown) => boolean {
-  return (error) => error instanceof ClientError && error.kind === kind && pattern.test(error.message)
+function isClientError(kind: ClientError['code'], pattern: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof ClientError && error.code === kind && pattern.test(error.message)
 }
 
 describe('record batches', () => {

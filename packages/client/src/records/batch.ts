@@ -15,8 +15,7 @@ import {
 } from '@polylog/wire/records'
 import type { Compression } from '@polylog/wire/records'
 import { ClientError } from '../client-error.ts'
-import type { OutgoingRecord, ReceivedRecord, RecordHeader } from './record.ts'
-import { bytesOf } from './record.ts'
+import type { Bytes, OutgoingRecord, ReceivedRecord, RecordHeader } from './record.ts'
 
 /** Most bytes a batch may open to; a peer must not be able to fill our memory with a few bytes of zeroes. */
 export const openedBytesMax = 64 * 1024 * 1024
@@ -50,13 +49,22 @@ export function encodeBatch(
 ): Buffer {
   const baseTimestamp = records[0]!.timestampMs ?? nowMs
   let maxTimestamp = baseTimestamp
-  const bodies: Uint8Array[] = []
-  for (const [i, record] of records.entries()) {
-    const timestamp = record.timestampMs ?? nowMs
+  const sizes: number[] = []
+  let plainSize = 0
+  for (let i = 0; i < records.length; i++) {
+    const timestamp = records[i]!.timestampMs ?? nowMs
     if (timestamp > maxTimestamp) maxTimestamp = timestamp
-    bodies.push(encodeRecord(record, i, timestamp - baseTimestamp))
+    const size = sizeOfRecord(records[i]!, i, timestamp - baseTimestamp)
+    sizes.push(size)
+    plainSize += varintSize(size) + size
   }
-  const plain = bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies)
+  // One buffer for all: a buffer per record is what encoding small records would cost most.
+  const plain = Buffer.allocUnsafe(plainSize)
+  let at = 0
+  for (let i = 0; i < records.length; i++) {
+    const timestampDelta = (records[i]!.timestampMs ?? nowMs) - baseTimestamp
+    at = putRecord(plain, putVarint(plain, at, sizes[i]!), records[i]!, i, timestampDelta)
+  }
   const body = inClientTerms(() => compress(compression, plain))
   const batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
   batch.writeBigInt64BE(0n, 0)
@@ -78,43 +86,57 @@ export function encodeBatch(
 
 /** Bytes that a record takes in a batch, uncompressed; a little too high at most. */
 export function recordBytesOf(record: OutgoingRecord): number {
-  const sizeOf = (value: OutgoingRecord['value'] | undefined): number =>
-    value === null || value === undefined ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length
-  let size = 32 + sizeOf(record.key) + sizeOf(record.value)
-  for (const header of record.headers ?? []) size += 10 + Buffer.byteLength(header.key) + sizeOf(header.value)
+  const { key, value, headers } = record
+  let size = 32 + (key === undefined || key === null ? 0 : lengthOf(key)) + (value === null ? 0 : lengthOf(value))
+  if (headers === undefined) return size
+  for (const header of headers) size += 10 + lengthOf(header.key) + (header.value === null ? 0 : lengthOf(header.value))
   return size
 }
 
-function encodeRecord(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): Buffer {
-  const key = bytesOf(record.key)
-  const value = bytesOf(record.value)
-  const headers = (record.headers ?? []).map((header) => ({
-    key: Buffer.from(header.key),
-    value: bytesOf(header.value),
-  }))
+function sizeOfRecord(record: OutgoingRecord, offsetDelta: number, timestampDelta: number): number {
+  const headers = record.headers ?? noOutgoingHeaders
   let size = 1 + varintSize(timestampDelta) + varintSize(offsetDelta) + varintSize(headers.length)
-  size += fieldSize(key) + fieldSize(value)
+  size += fieldSize(record.key ?? null) + fieldSize(record.value)
   for (const header of headers) size += fieldSize(header.key) + fieldSize(header.value)
-  const encoded = Buffer.allocUnsafe(varintSize(size) + size)
-  let at = putVarint(encoded, 0, size)
-  encoded[at++] = 0
-  at = putVarint(encoded, at, timestampDelta)
-  at = putVarint(encoded, at, offsetDelta)
-  at = putField(encoded, putField(encoded, at, key), value)
-  at = putVarint(encoded, at, headers.length)
-  for (const header of headers) at = putField(encoded, putField(encoded, at, header.key), header.value)
-  return encoded
+  return size
 }
 
-function fieldSize(bytes: Uint8Array | null): number {
-  return bytes === null ? 1 : varintSize(bytes.length) + bytes.length
+function putRecord(
+  target: Buffer,
+  start: number,
+  record: OutgoingRecord,
+  offsetDelta: number,
+  timestampDelta: number,
+): number {
+  const headers = record.headers ?? noOutgoingHeaders
+  target[start] = 0
+  let at = putVarint(target, start + 1, timestampDelta)
+  at = putVarint(target, at, offsetDelta)
+  at = putField(target, putField(target, at, record.key ?? null), record.value)
+  at = putVarint(target, at, headers.length)
+  for (const header of headers) at = putField(target, putField(target, at, header.key), header.value)
+  return at
 }
 
-function putField(target: Buffer, position: number, bytes: Uint8Array | null): number {
+const noOutgoingHeaders: NonNullable<OutgoingRecord['headers']> = []
+
+function lengthOf(bytes: Uint8Array | string): number {
+  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
+}
+
+function fieldSize(bytes: Bytes): number {
+  if (bytes === null) return 1
+  const length = lengthOf(bytes)
+  return varintSize(length) + length
+}
+
+function putField(target: Buffer, position: number, bytes: Bytes): number {
   if (bytes === null) return putVarint(target, position, -1)
-  const at = putVarint(target, position, bytes.length)
-  target.set(bytes, at)
-  return at + bytes.length
+  const length = lengthOf(bytes)
+  const at = putVarint(target, position, length)
+  if (typeof bytes === 'string') target.write(bytes, at)
+  else target.set(bytes, at)
+  return at + length
 }
 
 /** The records of an answer, and where to read on. */

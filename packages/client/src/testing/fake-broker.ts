@@ -7,27 +7,37 @@ type RequestOf<K extends ApiKey> = Infer<(typeof apis)[K]['request']>
 type AnswerOf<K extends ApiKey> = InferInput<(typeof apis)[K]['response']>
 
 /** What the fake answers, by API key. `undefined` leaves the request unanswered. */
-export type Script = { [K in ApiKey]?: (request: RequestOf<K>, version: number) => AnswerOf<K> | undefined }
+export type Script = {
+  [K in ApiKey]?: (request: RequestOf<K>, version: number) => AnswerOf<K> | Promise<AnswerOf<K>> | undefined
+}
 
 /**
  * A broker made of a script, on a free port of this machine: it speaks the real protocol, and its answers are the test's.
- * ApiVersions and Metadata of topic "t" (two partitions, led by broker 1) are there unless the script replaces them.
+ * ApiVersions and Metadata of the topics "t" and "dead" (two partitions each, led by broker 1) are there unless the script
+ * replaces them.
  */
 export class FakeBroker {
   /** Names of the APIs asked for, in order. */
   readonly asked: string[] = []
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #hold: (name: string) => Promise<void> | undefined
   #script: Script
 
-  private constructor(script: Script) {
+  private constructor(script: Script, hold: (name: string) => Promise<void> | undefined) {
     this.#script = script
+    this.#hold = hold
     this.#server = createServer((socket) => this.#accept(socket))
   }
 
-  static async start(script: Script = {}): Promise<FakeBroker> {
-    const fake = new FakeBroker(script)
-    await new Promise<void>((resolve) => fake.#server.listen(0, '127.0.0.1', resolve))
+  /** @param hold a promise that it returns is waited for before the request of that API is answered */
+  static async start(
+    script: Script = {},
+    hold: (name: string) => Promise<void> | undefined = () => undefined,
+    port = 0,
+  ): Promise<FakeBroker> {
+    const fake = new FakeBroker(script, hold)
+    await new Promise<void>((resolve) => fake.#server.listen(port, '127.0.0.1', resolve))
     fake.#script = { 18: apiVersions, 3: (request) => fake.metadata(request.topics), ...script }
     return fake
   }
@@ -50,13 +60,15 @@ export class FakeBroker {
       replicaNodes: [1],
       isrNodes: [1],
     })
-    const known = { errorCode: 0, name: 't', partitions: [partition(0), partition(1)] }
+    const known = (name: string) => ({ errorCode: 0, name, partitions: [partition(0), partition(1)] })
     const names = topics?.map(({ name }) => name) ?? ['t']
     return {
       brokers: [{ nodeId: 1, host: '127.0.0.1', port: this.port }],
       clusterId: 'fake',
       controllerId: 1,
-      topics: names.map((name) => (name === 't' ? known : { errorCode: 3, name, partitions: [] })),
+      topics: names.map((name) =>
+        name === 't' || name === 'dead' ? known(name) : { errorCode: 3, name, partitions: [] },
+      ),
     }
   }
 
@@ -93,9 +105,15 @@ export class FakeBroker {
     const handler = this.#script[apiKey as ApiKey] as ((request: unknown, version: number) => unknown) | undefined
     const answer = handler?.(decode(api.request, apiVersion, reader), apiVersion)
     if (answer === undefined) return
-    const writer = new Writer()
-    encodeResponse(api, apiVersion, correlationId, answer, writer)
-    socket.write(writer.concat())
+    const send = (value: unknown): void => {
+      const writer = new Writer()
+      encodeResponse(api, apiVersion, correlationId, value, writer)
+      socket.write(writer.concat())
+    }
+    const held = answer instanceof Promise ? undefined : this.#hold(api.name)
+    if (answer instanceof Promise) void answer.then(send)
+    else if (held === undefined) send(answer)
+    else void held.then(() => send(answer))
   }
 }
 

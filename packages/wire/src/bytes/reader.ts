@@ -20,6 +20,11 @@ export class Reader {
   position: number
   /** Index after the last readable byte. */
   readonly end: number
+  /**
+   * Memory that arrays may still take, as their schema estimates it; without limit unless the owner sets one. A byte on the
+   * wire can be an object of a hundred in memory, so that the length of a message alone does not bound what it costs.
+   */
+  heapBytesLeft: number = Number.POSITIVE_INFINITY
 
   constructor(bytes: Uint8Array, position = 0, end: number = bytes.length) {
     if (position < 0 || position > end || end > bytes.length) throw new WireError('reader range outside its buffer')
@@ -132,25 +137,25 @@ export class Reader {
 
   /**
    * An array's element count. `elementSizeMin` (bytes, at least 1) bounds it by what has actually arrived, so that a
-   * count of 2^31 - 1 in a short message costs nothing.
+   * count of 2^31 - 1 in a short message costs nothing. `elementHeapBytes` is taken off {@link heapBytesLeft} for each.
    */
-  count(elementSizeMin: number): number {
-    return this.checkedCount(this.int32(), elementSizeMin)
+  count(elementSizeMin: number, elementHeapBytes = 0): number {
+    return this.checkedCount(this.int32(), elementSizeMin, elementHeapBytes)
   }
 
   /** As {@link count}; -1 stands for a null array. */
-  nullableCount(elementSizeMin: number): number {
+  nullableCount(elementSizeMin: number, elementHeapBytes = 0): number {
     const count = this.int32()
-    return count === -1 ? -1 : this.checkedCount(count, elementSizeMin)
+    return count === -1 ? -1 : this.checkedCount(count, elementSizeMin, elementHeapBytes)
   }
 
-  compactCount(elementSizeMin: number): number {
-    return this.checkedCount(this.unsignedVarint() - 1, elementSizeMin)
+  compactCount(elementSizeMin: number, elementHeapBytes = 0): number {
+    return this.checkedCount(this.unsignedVarint() - 1, elementSizeMin, elementHeapBytes)
   }
 
-  compactNullableCount(elementSizeMin: number): number {
+  compactNullableCount(elementSizeMin: number, elementHeapBytes = 0): number {
     const count = this.unsignedVarint() - 1
-    return count === -1 ? -1 : this.checkedCount(count, elementSizeMin)
+    return count === -1 ? -1 : this.checkedCount(count, elementSizeMin, elementHeapBytes)
   }
 
   /** The presence byte in front of a nullable struct: negative is null (KIP-893). */
@@ -211,10 +216,12 @@ export class Reader {
     return text
   }
 
-  private checkedCount(count: number, elementSizeMin: number): number {
+  private checkedCount(count: number, elementSizeMin: number, elementHeapBytes: number): number {
     if (count < 0 || count * elementSizeMin > this.remaining) {
       throw new WireError(`array of ${count} elements in ${this.remaining} bytes`)
     }
+    this.heapBytesLeft -= count * elementHeapBytes
+    if (this.heapBytesLeft < 0) throw new WireError(`array of ${count} elements would take too much memory`)
     return count
   }
 }

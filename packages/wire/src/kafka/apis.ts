@@ -59,6 +59,27 @@ import { ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse } from '.
 import { ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse } from './69-consumer-group-describe.ts'
 import { ListConfigResourcesRequest, ListConfigResourcesResponse } from './74-list-config-resources.ts'
 import { DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse } from './75-describe-topic-partitions.ts'
+import { ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse } from './76-share-group-heartbeat.ts'
+import { ShareGroupDescribeRequest, ShareGroupDescribeResponse } from './77-share-group-describe.ts'
+import { ShareFetchRequest, ShareFetchResponse } from './78-share-fetch.ts'
+import { ShareAcknowledgeRequest, ShareAcknowledgeResponse } from './79-share-acknowledge.ts'
+import {
+  InitializeShareGroupStateRequest,
+  InitializeShareGroupStateResponse,
+} from './83-initialize-share-group-state.ts'
+import { ReadShareGroupStateRequest, ReadShareGroupStateResponse } from './84-read-share-group-state.ts'
+import { WriteShareGroupStateRequest, WriteShareGroupStateResponse } from './85-write-share-group-state.ts'
+import { DeleteShareGroupStateRequest, DeleteShareGroupStateResponse } from './86-delete-share-group-state.ts'
+import {
+  ReadShareGroupStateSummaryRequest,
+  ReadShareGroupStateSummaryResponse,
+} from './87-read-share-group-state-summary.ts'
+import {
+  DescribeShareGroupOffsetsRequest,
+  DescribeShareGroupOffsetsResponse,
+} from './90-describe-share-group-offsets.ts'
+import { AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse } from './91-alter-share-group-offsets.ts'
+import { DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse } from './92-delete-share-group-offsets.ts'
 import type { Message } from '../schema/schema.ts'
 
 /** One API: everything about it that does not depend on who serves it. */
@@ -136,6 +157,18 @@ export const apis = {
   69: api(ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse),
   74: api(ListConfigResourcesRequest, ListConfigResourcesResponse),
   75: api(DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse),
+  76: api(ShareGroupHeartbeatRequest, ShareGroupHeartbeatResponse),
+  77: api(ShareGroupDescribeRequest, ShareGroupDescribeResponse),
+  78: api(ShareFetchRequest, ShareFetchResponse),
+  79: api(ShareAcknowledgeRequest, ShareAcknowledgeResponse),
+  83: api(InitializeShareGroupStateRequest, InitializeShareGroupStateResponse),
+  84: api(ReadShareGroupStateRequest, ReadShareGroupStateResponse),
+  85: api(WriteShareGroupStateRequest, WriteShareGroupStateResponse),
+  86: api(DeleteShareGroupStateRequest, DeleteShareGroupStateResponse),
+  87: api(ReadShareGroupStateSummaryRequest, ReadShareGroupStateSummaryResponse),
+  90: api(DescribeShareGroupOffsetsRequest, DescribeShareGroupOffsetsResponse),
+  91: api(AlterShareGroupOffsetsRequest, AlterShareGroupOffsetsResponse),
+  92: api(DeleteShareGroupOffsetsRequest, DeleteShareGroupOffsetsResponse),
 } as const
 
 export type ApiKey = keyof typeof apis

@@ -21,6 +21,15 @@ interface Fact {
 
 type Range = readonly [first: number, last: number]
 
+/** Fields that only Polylog has are tagged, from this number on, so that other brokers and clients skip them. */
+const ownTagsFrom = 10_000
+
+/** All of them, as docs/protocols/kafka.md describes them. */
+const ownFields = ['ShareFetchRequest', 'ShareAcknowledgeRequest'].flatMap((name) => [
+  `${name}.topics.partitions.acknowledgementBatches.retryDelayMs 10000 int32`,
+  `${name}.topics.partitions.acknowledgementBatches.rejectReason 10001 string`,
+])
+
 interface FieldFact {
   readonly path: string
   readonly type: string
@@ -37,6 +46,10 @@ const facts = (JSON.parse(factsText) as { messages: { [name: string]: Fact } }).
 
 test('every fact has a schema and every schema a fact', () => {
   assert.deepEqual(messages.map(({ name }) => name).toSorted(), Object.keys(facts).toSorted())
+})
+
+test('no field is more than Kafka has, but those of the list', () => {
+  assert.deepEqual(messages.flatMap(({ name, fields }) => ownOf(fields, `${name}.`)).toSorted(), ownFields.toSorted())
 })
 
 for (const message of messages) {
@@ -92,7 +105,8 @@ function inherited(fields: FieldFact[]): FieldFact[] {
 
 /** The lines of `facts.json`, made from a schema. */
 function describe(fields: Fields, prefix: string, parent: Range): FieldFact[] {
-  return Object.entries(fields).flatMap(([name, field]) => {
+  const kafkas = Object.entries(fields).filter(([, { attributes }]) => (attributes.tag ?? 0) < ownTagsFrom)
+  return kafkas.flatMap(([name, field]) => {
     const { type, first, last, nullableFirst, tag, droppable } = field.attributes
     const path = `${prefix}${name}`
     const versions: Range = [Math.max(first, parent[0]), Math.min(last, parent[1])]
@@ -102,6 +116,21 @@ function describe(fields: Fields, prefix: string, parent: Range): FieldFact[] {
     const nested = inner.kind === 'struct' ? describe(inner.fields, `${path}.`, versions) : []
     return [{ ...own, ignorable: droppable }, ...nested]
   })
+}
+
+function ownOf(fields: Fields, prefix: string): string[] {
+  return Object.entries(fields).flatMap(
+    ([
+      name,
+      {
+        attributes: { type, tag },
+      },
+    ]) => {
+      const inner = type.kind === 'array' ? type.of : type
+      const nested = inner.kind === 'struct' ? ownOf(inner.fields, `${prefix}${name}.`) : []
+      return (tag ?? 0) < ownTagsFrom ? nested : [`${prefix}${name} ${tag} ${typeName(type)}`, ...nested]
+    },
+  )
 }
 
 function typeName(type: Type): string {

@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import type { CompressionCodec } from './codec.ts'
 import { lz4Codec } from './lz4.ts'
 import type { Lz4Package } from './lz4.ts'
@@ -17,15 +17,15 @@ const codecs = new Map<Compression, CompressionCodec>([
   [
     'gzip',
     {
-      compress: (bytes) => gzipSync(bytes),
-      decompress: (bytes, bytesMax) => gunzipSync(bytes, { maxOutputLength: bytesMax }),
+      compress: (bytes) => zlib.gzipSync(bytes),
+      decompress: (bytes, bytesMax) => zlib.gunzipSync(bytes, { maxOutputLength: bytesMax }),
     },
   ],
   [
     'zstd',
     {
-      compress: (bytes) => zstdCompressSync(bytes),
-      decompress: (bytes, bytesMax) => zstdDecompressSync(bytes, { maxOutputLength: bytesMax }),
+      compress: (bytes) => zlib.zstdCompressSync(bytes),
+      decompress: (bytes, bytesMax) => zlib.zstdDecompressSync(bytes, { maxOutputLength: bytesMax }),
     },
   ],
 ])
@@ -37,6 +37,12 @@ const packages: Partial<Record<Compression, { name: string; codecOf(module: unkn
 }
 
 const missing = new Map<Compression, RecordError>()
+
+// The client runs on Node 20 too, whose zlib has no zstd; imported by name it would not even load there.
+if (typeof zlib.zstdCompressSync !== 'function') {
+  codecs.delete('zstd')
+  missing.set('zstd', new RecordError('missing-codec', 'zstd compression needs Node.js 22.15 or newer'))
+}
 
 /** The codec of a number in a batch's attributes. @throws RecordError 'damaged' for a number that means nothing */
 export function compressionOf(number: number): Compression {

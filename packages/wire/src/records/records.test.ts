@@ -101,7 +101,8 @@ describe('varints', () => {
   it('come back as they were written', () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), (number) => {
-        const value = Math.trunc(number / 2)
+        // Half of -1 would be cut to -0, which no varint tells from 0.
+        const value = Math.trunc(number / 2) + 0
         const bytes = Buffer.alloc(varintSize(value))
         equal(putVarint(bytes, 0, value), bytes.length)
         equal(new RecordCursor(bytes).varint(), value)

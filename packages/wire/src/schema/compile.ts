@@ -1,6 +1,6 @@
 import { WireError } from '../bytes/wire-error.ts'
 import type { Entry, Layout } from './layout.ts'
-import { isEverNullable, isNullable, layoutOf, partition, plainDefault, sizeMin } from './layout.ts'
+import { elementHeapBytes, isEverNullable, isNullable, layoutOf, partition, plainDefault, sizeMin } from './layout.ts'
 import { lengthMethod } from './length-method.ts'
 import type { Codec, Field, Fields, Message, Type } from './schema.ts'
 
@@ -93,7 +93,7 @@ function decodeType(module: Module, name: string, type: Type, nullable: boolean)
       const element = decodeType(module, name, type.of, false)
       const count = lengthMethod('count', nullable, layout)
       const decoder = define(module, `decodeArray_${name}`, 'r', [
-        `const count = r.${count}(${sizeMin(type.of, layout)})`,
+        `const count = r.${count}(${sizeMin(type.of, layout)}, ${elementHeapBytes(type.of, layout)})`,
         ...(nullable ? ['if (count < 0) return null'] : []),
         `const elements = new Array(count < ${presizedCountMax} ? count : 0)`,
         `for (let index = 0; index < count; index++) elements[index] = ${element}`,

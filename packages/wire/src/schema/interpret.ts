@@ -2,7 +2,7 @@ import type { Reader } from '../bytes/reader.ts'
 import type { ByteParts, Writer } from '../bytes/writer.ts'
 import { WireError } from '../bytes/wire-error.ts'
 import type { Entry, Layout } from './layout.ts'
-import { isEverNullable, isNullable, layoutOf, partition, plainDefault, sizeMin } from './layout.ts'
+import { elementHeapBytes, isEverNullable, isNullable, layoutOf, partition, plainDefault, sizeMin } from './layout.ts'
 import { lengthMethod } from './length-method.ts'
 import type { Codec, Field, Fields, Message, Type } from './schema.ts'
 
@@ -52,7 +52,10 @@ function decodeType(type: Type, nullable: boolean, layout: Layout, reader: Reade
     case 'struct':
       return nullable && !reader.present() ? null : decodeStruct(type.fields, layout, reader)
     case 'array': {
-      const count = reader[lengthMethod('count', nullable, layout)](sizeMin(type.of, layout))
+      const count = reader[lengthMethod('count', nullable, layout)](
+        sizeMin(type.of, layout),
+        elementHeapBytes(type.of, layout),
+      )
       return count < 0 ? null : Array.from({ length: count }, () => decodeType(type.of, false, layout, reader))
     }
     case 'string':

@@ -5,16 +5,23 @@ type AnyField = Field<unknown, unknown>
 
 export type Entry = readonly [name: string, field: AnyField]
 
-const scalars: Record<Scalar, { readonly size: number; readonly zero: string | number | boolean }> = {
-  bool: { size: 1, zero: false },
-  int8: { size: 1, zero: 0 },
-  int16: { size: 2, zero: 0 },
-  uint16: { size: 2, zero: 0 },
-  int32: { size: 4, zero: 0 },
-  uint32: { size: 4, zero: 0 },
-  int64: { size: 8, zero: 0 },
-  float64: { size: 8, zero: 0 },
-  uuid: { size: 16, zero: uuidZero },
+interface ScalarFacts {
+  readonly size: number
+  readonly zero: string | number | boolean
+  /** Memory beyond the slot that holds the value: numbers that may not be small integers are boxed. */
+  readonly heapBytes: number
+}
+
+const scalars: Record<Scalar, ScalarFacts> = {
+  bool: { size: 1, zero: false, heapBytes: 0 },
+  int8: { size: 1, zero: 0, heapBytes: 0 },
+  int16: { size: 2, zero: 0, heapBytes: 0 },
+  uint16: { size: 2, zero: 0, heapBytes: 0 },
+  int32: { size: 4, zero: 0, heapBytes: 0 },
+  uint32: { size: 4, zero: 0, heapBytes: 16 },
+  int64: { size: 8, zero: 0, heapBytes: 16 },
+  float64: { size: 8, zero: 0, heapBytes: 16 },
+  uuid: { size: 16, zero: uuidZero, heapBytes: 40 },
 }
 
 /** One version of one message: what the wire form of a type depends on. */
@@ -108,4 +115,35 @@ function structSizeMin(fields: Fields, layout: Layout): number {
     size += type.kind === 'struct' && isNullable(field, layout) ? 1 : sizeMin(type, layout)
   }
   return size
+}
+
+/** Upper estimate of the memory one element of an array takes once decoded: V8 on 64 bits, without the texts' own characters. */
+export function elementHeapBytes(of: Type, layout: Layout): number {
+  // An array that grows has room for half as many elements again.
+  return 4 + heapBytes(of, layout)
+}
+
+const slotBytes = 8
+
+/** The same of a value of this type in any place: its slot and what the slot points to. */
+function heapBytes(type: Type, layout: Layout): number {
+  switch (type.kind) {
+    case 'scalar':
+      return slotBytes + scalars[type.scalar].heapBytes
+    case 'string':
+      return slotBytes + 24
+    case 'bytes':
+    case 'records':
+      return slotBytes + 112
+    case 'array':
+      return slotBytes + 48
+    case 'struct':
+      return Object.values(type.fields).reduce((sum, field) => sum + fieldHeapBytes(field, layout), slotBytes + 24)
+  }
+}
+
+/** A version that lacks a field decodes to objects that have it all the same; but plain defaults are shared. */
+function fieldHeapBytes(field: AnyField, layout: Layout): number {
+  const isShared = !isPresent(field, layout) && plainDefault(field) !== undefined
+  return isShared ? slotBytes : heapBytes(field.attributes.type, layout)
 }

@@ -24,7 +24,7 @@ export interface KafkaConsumer {
 }
 
 export interface KafkaClient {
-  createProducer(options: { configuration: Record<string, unknown> }): KafkaProducer
+  createProducer(options: { queueTimeout?: number; configuration: Record<string, unknown> }): KafkaProducer
   createConsumer(options: {
     groupId: string
     enableAutoCommit?: boolean
@@ -33,5 +33,10 @@ export interface KafkaClient {
 }
 
 export interface Binding {
-  KafkaClient: new (options: { brokers: string; clientId: string; logLevel: string }) => KafkaClient
+  KafkaClient: new (options: {
+    brokers: string
+    clientId: string
+    logLevel: string
+    configuration?: Record<string, unknown>
+  }) => KafkaClient
 }

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import { run } from '../run.ts'
+import type { WorldContext } from '../run.ts'
 import { OutputClosed } from '../terminal.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -34,6 +36,8 @@ export interface Outcome {
 
 export interface RunOptions {
   stdin?: string
+  /** A person at the terminal: what is typed, in pieces, and who is told whether it is to be seen. */
+  keyboard?: { readonly keys: readonly string[]; readonly hide: (isHidden: boolean) => void }
   environment?: Record<string, string>
   interrupted?: AbortSignal
   terminal?: FakeTerminal
@@ -45,11 +49,17 @@ export async function runLine(line: string, options: RunOptions = {}): Promise<O
   const code = await run(line === '' ? [] : line.split(' '), {
     terminal,
     environment: options.environment ?? {},
-    stdin: { bytes: () => chunksOf(options.stdin ?? ''), isTerminal: false },
+    stdin: stdinOf(options),
     interrupted: options.interrupted ?? new AbortController().signal,
     version: '0.1.0',
   })
   return { code, stdout: terminal.stdout, stderr: terminal.stderr }
+}
+
+function stdinOf({ stdin = '', keyboard }: RunOptions): WorldContext['stdin'] {
+  if (keyboard === undefined) return { bytes: () => chunksOf(stdin), isTerminal: false }
+  const { keys, hide } = keyboard
+  return { bytes: () => Readable.from(keys.map((key) => Buffer.from(key))), isTerminal: true, hide }
 }
 
 async function* chunksOf(text: string): AsyncGenerator<Uint8Array> {

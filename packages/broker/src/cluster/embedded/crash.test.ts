@@ -56,7 +56,7 @@ test('whatever was answered or seen survives a crash, and nothing is there in pa
       }
       await world.settle(store.close())
     }),
-    { numRuns: 150 },
+    { numRuns: 80 },
   )
 })
 

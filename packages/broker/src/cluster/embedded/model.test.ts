@@ -142,7 +142,7 @@ test('the store does what the model does', async () => {
       }
       await run.store.close()
     }),
-    { numRuns: 150 },
+    { numRuns: 90 },
   )
 })
 

@@ -158,3 +158,20 @@ export async function assemble(...consumers: Consumer[]): Promise<void> {
 export async function settle(...consumers: Consumer[]): Promise<void> {
   for (const consumer of consumers) await consumer.sync()
 }
+
+/** Three members of one group, assigned. */
+export async function trio(world: World): Promise<[Consumer, Consumer, Consumer]> {
+  const consumers: [Consumer, Consumer, Consumer] = [
+    new Consumer(world, 'ann'),
+    new Consumer(world, 'bob'),
+    new Consumer(world, 'cyd'),
+  ]
+  await assemble(...consumers)
+  return consumers
+}
+
+/** What a group looks like to an administrator, in short. */
+export function look(world: World, groupId = 'g'): string {
+  const [group] = world.coordinator.describe([groupId])
+  return `${group!.state} ${group!.members.length}`
+}

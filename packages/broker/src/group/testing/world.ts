@@ -1,5 +1,6 @@
 import { ConsumerProtocolSubscription, encode, Writer } from '@polylog/wire'
 import type { Random } from '../../host/random.ts'
+import { newPartition } from '../../image/partition-state.ts'
 import type { LogFields, Logger } from '../../telemetry/logger.ts'
 import type { Topic } from '../../topic/topics.ts'
 import { GroupCoordinator } from '../coordinator.ts'
@@ -147,12 +148,7 @@ export function groupIn(partition: number, partitionCount: number): string {
 }
 
 function topicNamed(name: string): Topic {
-  const partitions = Array.from({ length: 8 }, (_, index) => ({
-    index,
-    leader: 1,
-    leaderEpoch: 0,
-    replicas: [1],
-    inSyncReplicas: [1],
-  }))
-  return { name, id: `id-of-${name}`, internal: false, partitions, configs: new Map() }
+  const partitions = Array.from({ length: 8 }, (_, index) => newPartition(index, [1], new Map()))
+  const placement = { kind: 'default' } as const
+  return { name, id: `id-of-${name}`, internal: false, partitions, configs: new Map(), placement, modRevision: 1 }
 }

@@ -20,7 +20,9 @@ export class FileBytes {
       const index = Math.floor((position + done) / blockBytes)
       const offset = (position + done) % blockBytes
       const count = Math.min(bytes.length - done, blockBytes - offset)
-      this.#block(index, offset + count).set(bytes.subarray(done, done + count), offset)
+      const piece = bytes.subarray(done, done + count)
+      // Room that is made ahead, as for a journal: what reads as zeroes anyway is not kept.
+      if (this.#blocks[index] !== undefined || !isZero(piece)) this.#block(index, offset + count).set(piece, offset)
       done += count
     }
     if (bytes.length > 0) this.#size = Math.max(this.#size, position + bytes.length)
@@ -57,9 +59,15 @@ export class FileBytes {
 
   copy(): FileBytes {
     const copy = new FileBytes()
-    copy.#size = this.#size
-    for (const block of this.#blocks) copy.#blocks.push(block?.slice())
+    copy.become(this)
     return copy
+  }
+
+  /** Holds what `other` holds from now on, and nothing else. */
+  become(other: FileBytes): void {
+    this.#size = other.#size
+    this.#blocks.length = 0
+    for (const block of other.#blocks) this.#blocks.push(block?.slice())
   }
 
   /** All of it in one array; for tests and traces of small files. */
@@ -81,6 +89,14 @@ export class FileBytes {
     this.#blocks[index] = block
     return block
   }
+}
+
+const zeroes = new Uint8Array(blockBytes)
+
+/** For pieces of at most a block. */
+function isZero(bytes: Uint8Array): boolean {
+  if (bytes[0] !== 0) return bytes.length === 0
+  return Buffer.compare(bytes, zeroes.subarray(0, bytes.length)) === 0
 }
 
 /** A wrong position is a bug of the caller, never a failure of the disk. */

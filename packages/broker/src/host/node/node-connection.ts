@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import type { SocketConstructorOpts } from 'node:net'
 import type { Address, Connection, Receiver } from '../network.ts'
 import { networkErrorOf } from './node-network-error.ts'
+import { verifiedSubjectOf } from './node-tls.ts'
 
 /** How long an ended connection may make no progress before it is cut: a peer that is gone never ends its side. */
 const lingerMs = 5000
@@ -15,9 +16,11 @@ const keepAliveDelayMs = 60_000
  */
 const firstBuffer = new Uint8Array(16 * 1024)
 
+const noBytes = new Uint8Array(0)
+
 type OnRead = NonNullable<SocketConstructorOpts['onread']>
 
-/** A connection over a socket of node:net, which reads into the receiver's own buffers wherever node allows that. */
+/** A connection over a socket of node:net or node:tls, which reads into the receiver's own buffers wherever Node allows that. */
 export class NodeConnection implements Connection {
   remote: Address
   local: Address
@@ -26,6 +29,8 @@ export class NodeConnection implements Connection {
   #target: Uint8Array = firstBuffer
   #copied: Uint8Array | undefined
   #copying = false
+  /** Everything has arrived, though it may still have to be handed on. */
+  #peerEnded = false
   #paused = false
   /** Set by `end` and `destroy`: whatever still arrives is thrown away. */
   #closing = false
@@ -46,12 +51,19 @@ export class NodeConnection implements Connection {
     socket.setKeepAlive(true, keepAliveDelayMs)
     socket.on('data', (bytes: Uint8Array) => this.#copy(bytes))
     // A peer that ends its side has no use for answers that are not written yet.
-    socket.on('end', () => this.end())
+    socket.on('end', () => {
+      this.#peerEnded = true
+      if (this.#copied === undefined) this.end()
+    })
     socket.on('error', (error) => {
       this.#error ??= networkErrorOf(error, `connection with ${this.remote.host}:${this.remote.port}`)
     })
     socket.on('close', () => this.#socketClosed())
     this.nameEnds()
+  }
+
+  get peerSubject(): string | undefined {
+    return verifiedSubjectOf(this.#socket)
   }
 
   /** Learns the addresses of both ends; a dialled socket has them only once it is connected. */
@@ -70,14 +82,16 @@ export class NodeConnection implements Connection {
 
   write(chunks: readonly Uint8Array[], written?: () => void): void {
     const socket = this.#socket
-    if (this.#closing || socket.destroyed || chunks.length === 0) {
+    const isNothing = chunks.length === 0
+    if (this.#closing || socket.destroyed || (isNothing && socket.writableLength === 0)) {
       if (written !== undefined) process.nextTick(written)
       return
     }
     const last = chunks.length - 1
     const done = written === undefined ? this.#sent : () => this.#sentWith(written)
-    if (last === 0) {
-      socket.write(chunks[0]!, done)
+    if (last <= 0) {
+      // Nothing is written all the same if something is still under way: its turn comes after that.
+      socket.write(chunks[0] ?? noBytes, done)
     } else {
       // Corked pieces go out in one writev; two system calls for an answer cost a fifth of the throughput (measured).
       socket.cork()
@@ -164,6 +178,7 @@ export class NodeConnection implements Connection {
       this.#receiver!.received(count)
     }
     this.#copying = false
+    if (this.#peerEnded && this.#copied === undefined) this.end()
   }
 
   readonly #sent = (): void => {
@@ -192,6 +207,6 @@ function bufferOf(receiver: Receiver): Uint8Array {
 }
 
 /** A listener on :: shows IPv4 peers as ::ffff:1.2.3.4. */
-function plainHost(host: string): string {
+export function plainHost(host: string): string {
   return host.startsWith('::ffff:') ? host.slice(7) : host
 }

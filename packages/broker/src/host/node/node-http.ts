@@ -1,24 +1,27 @@
 import { createServer } from 'node:http'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerOptions, ServerResponse } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { HttpHandler, HttpLimits, HttpListener, HttpRequest, HttpResponse, HttpServer } from '../http.ts'
 import type { Address } from '../network.ts'
+import type { TlsListenOptions } from '../tls.ts'
+import { plainHost } from './node-connection.ts'
 import { networkErrorOf } from './node-network-error.ts'
+import { pemOf } from './node-tls.ts'
 
 const headerBytesMax = 16_384
 
-/** HTTP/1.1 by Node's own parser. */
+/** HTTP/1.1 by Node's own parser, over TLS if asked for. */
 export class NodeHttpServer implements HttpServer {
-  listen(address: Address, handler: HttpHandler, limits: HttpLimits): Promise<HttpListener> {
-    const server = createServer(
-      {
-        maxHeaderSize: headerBytesMax,
-        headersTimeout: limits.requestTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.requestTimeoutMs,
-        connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, 5000),
-      },
-      (request, response) => void serve(request, response, handler, limits),
-    )
+  listen(address: Address, handler: HttpHandler, limits: HttpLimits, tls?: TlsListenOptions): Promise<HttpListener> {
+    const options = {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: limits.requestTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(limits.requestTimeoutMs, 5000),
+    }
+    const answer: RequestListener = (request, response) => void serve(request, response, handler, limits)
+    const server = tls === undefined ? createServer(options, answer) : secureServer(options, tls, answer)
     server.maxConnections = limits.connectionCountMax
     return new Promise((resolve, reject) => {
       const what = `cannot listen on ${address.host}:${address.port}`
@@ -31,6 +34,34 @@ export class NodeHttpServer implements HttpServer {
       })
     })
   }
+}
+
+function secureServer(options: ServerOptions, tls: TlsListenOptions, answer: RequestListener): Server {
+  const { clientAuthentication, versionMin, handshakeTimeoutMs } = tls
+  const securityOf = (credentials: ReturnType<TlsListenOptions['credentials']>) => ({
+    ...pemOf(credentials),
+    minVersion: `TLSv${versionMin}` as const,
+    sessionIdContext: 'polylog-http',
+  })
+  let present = tls.credentials()
+  const server = createSecureServer(
+    {
+      ...options,
+      ...securityOf(present),
+      requestCert: clientAuthentication !== 'none',
+      rejectUnauthorized: clientAuthentication === 'required',
+      handshakeTimeout: handshakeTimeoutMs,
+    },
+    answer,
+  )
+  // Before the server's own listener, which takes the certificate that is set then.
+  server.prependListener('connection', () => {
+    const credentials = tls.credentials()
+    if (credentials === present) return
+    present = credentials
+    server.setSecureContext(securityOf(credentials))
+  })
+  return server
 }
 
 class NodeHttpListener implements HttpListener {
@@ -65,20 +96,27 @@ async function serve(
   try {
     const body = await readBody(request, limits.bodyBytesMax)
     const target = parseTarget(request.url ?? '/')
-    if (body === undefined) send(request, response, plain(413, `the body has more than ${limits.bodyBytesMax} bytes`))
-    else if (target === undefined) send(request, response, plain(400, 'the path is not valid'))
+    if (body === undefined)
+      send(request, response, plain(413, 'too-large', `The body has more than ${limits.bodyBytesMax} bytes.`))
+    else if (target === undefined) send(request, response, plain(400, 'invalid-path', 'The path is not valid.'))
     else
       send(
         request,
         response,
-        await handler({ ...target, method: request.method ?? 'GET', headers: headersOf(request), body }),
+        await handler({
+          ...target,
+          method: request.method ?? 'GET',
+          headers: headersOf(request),
+          body,
+          remoteHost: plainHost(request.socket.remoteAddress ?? ''),
+        }),
       )
   } catch (error) {
     // The client gave up while sending, or the handler broke its promise not to throw.
     if (request.destroyed && !request.complete) return
     process.emitWarning(error instanceof Error ? error : String(error))
     if (response.headersSent) response.destroy()
-    else send(request, response, plain(500, 'internal error'))
+    else send(request, response, plain(500, 'internal', 'This is a bug in the broker; its log says more.'))
   }
 }
 
@@ -115,8 +153,8 @@ function headersOf(request: IncomingMessage): Map<string, string> {
   return headers
 }
 
-function plain(status: number, message: string): HttpResponse {
-  const body = `${JSON.stringify({ error: { status, message } })}\n`
+function plain(status: number, error: string, message: string): HttpResponse {
+  const body = `${JSON.stringify({ error, message })}\n`
   return { status, headers: { 'content-type': 'application/json; charset=utf-8' }, body }
 }
 

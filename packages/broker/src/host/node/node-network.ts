@@ -1,15 +1,21 @@
 import { createServer, Socket } from 'node:net'
 import type { Server } from 'node:net'
+import { connect as connectSecurely } from 'node:tls'
 import type { Address, Connection, Listener, Network } from '../network.ts'
 import { NetworkError } from '../network.ts'
 import { NodeConnection } from './node-connection.ts'
+import type { TlsDialOptions, TlsListenOptions } from '../tls.ts'
 import { networkErrorOf } from './node-network-error.ts'
+import { dialOptions, secureAccepted } from './node-tls.ts'
 
 /** TCP of the machine. */
 export class NodeNetwork implements Network {
-  listen(address: Address, accepted: (connection: Connection) => void): Promise<Listener> {
+  listen(address: Address, accepted: (connection: Connection) => void, tls?: TlsListenOptions): Promise<Listener> {
     const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
-      accepted(new NodeConnection((onread) => adopt(socket, onread)))
+      // Under TLS bytes come as 'data': Node takes `onread` for TLS from who dials only, and decryption copies anyway.
+      accepted(
+        new NodeConnection((onread) => (tls === undefined ? adopt(socket, onread) : secureAccepted(socket, tls))),
+      )
     })
     return new Promise((resolve, reject) => {
       const what = `cannot listen on ${address.host}:${address.port}`
@@ -22,12 +28,13 @@ export class NodeNetwork implements Network {
     })
   }
 
-  connect(address: Address, timeoutMs: number): Promise<Connection> {
+  connect(address: Address, timeoutMs: number, tls?: TlsDialOptions): Promise<Connection> {
     return new Promise((resolve, reject) => {
       const what = `cannot connect to ${address.host}:${address.port}`
       let socket: Socket | undefined
       const connection = new NodeConnection((onread) => {
-        socket = new Socket({ onread, allowHalfOpen: true })
+        socket =
+          tls === undefined ? new Socket({ onread, allowHalfOpen: true }) : connectSecurely(dialOptions(address, tls))
         return socket
       })
       const dialled = socket!
@@ -40,12 +47,14 @@ export class NodeNetwork implements Network {
         reject(networkErrorOf(error, what))
       }
       dialled.once('error', failed)
-      dialled.connect({ host: address.host, port: address.port }, () => {
+      const connected = (): void => {
         clearTimeout(timer)
         dialled.off('error', failed)
         connection.nameEnds()
         resolve(connection)
-      })
+      }
+      if (tls !== undefined) dialled.once('secureConnect', connected)
+      else dialled.connect({ host: address.host, port: address.port }, connected)
     })
   }
 }

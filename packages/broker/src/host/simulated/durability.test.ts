@@ -9,7 +9,7 @@ import { SimulatedWorld } from './simulated-world.ts'
  * host/disk.ts promises: bytes synced and not touched since, and names synced and not touched since. All of it must be
  * there afterwards. Replay one seed with `runAndCrash(seed)`.
  */
-const seedCount = 250
+const seedCount = 140
 const fileBytesMax = 8192
 
 interface ModelFile {

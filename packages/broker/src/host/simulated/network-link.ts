@@ -15,6 +15,8 @@ export class NetworkLink {
   readonly #scheduler: Scheduler
   readonly #random: SimulatedRandom
   #cut = false
+  /** By what happens: a text put together anew for each event would have to be made flat for the event hash. */
+  readonly #labels = new Map<string, string>()
   #freeAtMs = 0
   #waiting: (() => void)[] = []
 
@@ -23,6 +25,16 @@ export class NetworkLink {
     this.label = label
     this.options = options
     this.#random = scheduler.random.stream(`link ${label}`)
+  }
+
+  /** The label of events of one kind on this link. */
+  labelOf(kind: string): string {
+    let label = this.#labels.get(kind)
+    if (label === undefined) {
+      label = `${this.label} ${kind}`
+      this.#labels.set(kind, label)
+    }
+    return label
   }
 
   get isCut(): boolean {
@@ -75,7 +87,7 @@ export class PacketLane {
     this.#lastArrivalMs = this.link.arrivalMs(bytes, this.#lastArrivalMs)
     const delayMs = this.#lastArrivalMs - this.#scheduler.nowMs
     // Each arrival takes the oldest packet, so that events of the same moment, which happen in any order, keep the order.
-    this.#scheduler.schedule(delayMs, `${this.link.label} ${label}`, () => this.#arrive())
+    this.#scheduler.schedule(delayMs, this.link.labelOf(label), () => this.#arrive())
   }
 
   #arrive(): void {
@@ -87,7 +99,7 @@ export class PacketLane {
       this.#heldCount = 0
       const delayMs = Math.max(0, this.link.arrivalMs(0, 0) - this.#scheduler.nowMs)
       for (let index = 0; index < count; index += 1) {
-        this.#scheduler.schedule(delayMs, `${this.link.label} again`, () => this.#arrive())
+        this.#scheduler.schedule(delayMs, this.link.labelOf('again'), () => this.#arrive())
       }
     })
   }

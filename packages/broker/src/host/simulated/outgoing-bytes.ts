@@ -1,3 +1,5 @@
+import { copyOf } from './byte-slab.ts'
+
 interface PendingWrite {
   readonly bytes: Uint8Array
   taken: number
@@ -16,12 +18,9 @@ export class OutgoingBytes {
 
   /** Copies `chunks`, since the writer may change them as soon as they count as written. */
   add(chunks: readonly Uint8Array[], written: (() => void) | undefined): void {
-    const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0))
-    let filled = 0
-    for (const chunk of chunks) {
-      bytes.set(chunk, filled)
-      filled += chunk.length
-    }
+    let total = 0
+    for (const chunk of chunks) total += chunk.length
+    const bytes = copyOf(chunks, total)
     this.#writes.push({ bytes, taken: 0, written })
     this.#count += bytes.length
   }

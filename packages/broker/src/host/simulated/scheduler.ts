@@ -1,5 +1,6 @@
 import { EventHash } from './event-hash.ts'
 import { EventHeap } from './event-heap.ts'
+import { runPromiseReactions } from './promise-reactions.ts'
 import { SimulatedRandom } from './simulated-random.ts'
 
 export interface ScheduledEvent {
@@ -16,15 +17,17 @@ interface Event {
 }
 
 const eventsMaxDefault = 10_000_000
+/** Events before Node may turn to what else it has to do. */
+const eventsPerTurn = runPromiseReactions === undefined ? 1 : 256
 
 /**
  * Virtual time and all that happens in it. Events run one at a time in the order of their time, in seeded order where
  * times are equal; after each, all promise reactions run before the next. So code under test may use async and await
  * freely, and the same seed and code give the same run.
  *
- * Between two events the scheduler waits for one setImmediate. Node runs every microtask and nextTick before it turns to
- * that, however long their chains are; a fixed number of `await Promise.resolve()` would cut long chains short. What
- * reacts to something real (a file, a socket, a timer of node) is not waited for and must not occur in a simulation.
+ * Between two events every microtask and nextTick runs, however long their chains are (promise-reactions.ts); a fixed
+ * number of `await Promise.resolve()` would cut long chains short. What reacts to something real (a file, a socket, a
+ * timer of node) is not waited for and must not occur in a simulation.
  */
 export class Scheduler {
   readonly seed: number
@@ -124,16 +127,25 @@ export class Scheduler {
   #runEvents(endMs: number, reached: () => boolean, eventsMax: number): Promise<void> {
     let count = 0
     return new Promise((resolve, reject) => {
-      // One setImmediate calls the next: a promise for each event would take twice the time.
-      const next = (): void => {
-        try {
-          if (reached()) return resolve()
+      const happenSome = (): boolean => {
+        for (let left = eventsPerTurn; left > 0; left -= 1) {
+          if (reached()) return true
           if (count === eventsMax) throw new Error(`${eventsMax} events and no end (${this.#where()})`)
           count += 1
-          if (this.#happen(endMs)) return void setImmediate(next)
-          if (endMs === Infinity) throw new Error(`nothing is left that could happen (${this.#where()})`)
-          this.#nowMs = Math.max(this.#nowMs, endMs)
-          resolve()
+          if (!this.#happen(endMs)) {
+            if (endMs === Infinity) throw new Error(`nothing is left that could happen (${this.#where()})`)
+            this.#nowMs = Math.max(this.#nowMs, endMs)
+            return true
+          }
+          runPromiseReactions?.()
+        }
+        return false
+      }
+      // One setImmediate calls the next: a promise for each would take longer.
+      const next = (): void => {
+        try {
+          if (happenSome()) resolve()
+          else setImmediate(next)
         } catch (error) {
           reject(error)
         }

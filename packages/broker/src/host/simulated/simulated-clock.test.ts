@@ -47,6 +47,24 @@ describe('simulated clocks', () => {
     assert.ok(firedAtMs >= 99.99)
   })
 
+  it('let time pass for whoever waits for the rest of a rounded time (seed 4000040: ten million events at one moment)', async () => {
+    const world = new SimulatedWorld(1)
+    const { time, host } = world.node('drifting')
+    time.drift(1.0001)
+    await world.scheduler.run(2087.709880620107)
+    const dueMs = host.clock.monotonicMs() + 1000 * (1 + 2 ** -50)
+    let timers = 0
+    const wait = (): void => {
+      timers += 1
+      if (timers > 100) throw new Error('no end')
+      if (host.clock.monotonicMs() < dueMs) host.clock.startTimer(dueMs - host.clock.monotonicMs(), wait)
+    }
+    wait()
+    host.clock.startTimer(1e-13, () => assert.ok(host.clock.monotonicMs() > 2087.709880620107))
+    await world.scheduler.run(5000)
+    assert.ok(timers <= 4, `${timers} timers`)
+  })
+
   it('die with their process', async () => {
     const world = new SimulatedWorld(1)
     const node = world.node('one')

@@ -238,7 +238,7 @@ export class SimulatedConnection implements Connection, MachineConnection {
   }
 
   #startLinger(outgoingCount: number): void {
-    this.#linger = this.#scheduler.schedule(lingerMs, `${this.#lane.link.label} linger`, () => {
+    this.#linger = this.#scheduler.schedule(lingerMs, this.#lane.link.labelOf('linger'), () => {
       if (this.#outgoing.count < outgoingCount) this.#startLinger(this.#outgoing.count)
       else this.destroy()
     })
@@ -253,7 +253,7 @@ export class SimulatedConnection implements Connection, MachineConnection {
   /** Calls back in an event of its own, as the real network never calls back from within a call. In order. */
   #soon(label: string, callback: () => void): void {
     this.#callbacks.push(callback)
-    this.#scheduler.schedule(0, `${this.#lane.link.label} ${label}`, () => {
+    this.#scheduler.schedule(0, this.#lane.link.labelOf(label), () => {
       const oldest = this.#callbacks.shift()!
       if (!this.#process.dead) oldest()
     })

@@ -77,13 +77,10 @@ export class SimulatedFile implements DiskFile {
     if (bytes.length === 0) return
     this.#device.space.take(this.#file, this.path, Math.max(0, position + bytes.length - this.#file.size))
     this.#file.write(bytes, position)
-    this.#device.note({
-      kind: 'write',
-      path: this.path,
-      file: this.#file.id,
-      position,
-      bytes: Uint8Array.prototype.slice.call(bytes),
-    })
+    // A copy that nobody asked for would cost more than the write.
+    if (this.#device.listener === undefined) return
+    const copy = Uint8Array.prototype.slice.call(bytes)
+    this.#device.note({ kind: 'write', path: this.path, file: this.#file.id, position, bytes: copy })
   }
 
   async #during<T>(running: Promise<T>): Promise<T> {

@@ -10,10 +10,16 @@ export interface MachineConnection {
   breakOff(peer: string): void
 }
 
+/** Who listens on a port. */
+export interface PortListener {
+  readonly accepted: (connection: Connection) => void
+  readonly isSecured: boolean
+}
+
 /** The network state of one process: it ends with it. */
 export interface NetworkProcess {
   dead: boolean
-  readonly listeners: Map<number, (connection: Connection) => void>
+  readonly listeners: Map<number, PortListener>
   readonly connections: Set<MachineConnection>
 }
 

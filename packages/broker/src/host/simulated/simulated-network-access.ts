@@ -1,5 +1,6 @@
 import type { Address, Connection, Listener, Network } from '../network.ts'
 import { NetworkError } from '../network.ts'
+import type { TlsDialOptions, TlsListenOptions } from '../tls.ts'
 import { PacketLane } from './network-link.ts'
 import type { NetworkLink } from './network-link.ts'
 import type { Scheduler } from './scheduler.ts'
@@ -15,7 +16,10 @@ export interface Surroundings {
 const ownHosts = ['localhost', '127.0.0.1', '::1']
 const anyHosts = ['', '0.0.0.0', '::']
 
-/** The simulated network as one process sees it. Once the process is dead each call is a bug of the simulation. */
+/**
+ * The simulated network as one process sees it. Once the process is dead each call is a bug of the simulation. There are
+ * no certificates here, but whoever dials must want TLS if and only if the listener does.
+ */
 export class SimulatedNetworkAccess implements Network {
   readonly #scheduler: Scheduler
   readonly #machine: SimulatedMachine
@@ -29,7 +33,11 @@ export class SimulatedNetworkAccess implements Network {
     this.#process = machine.process
   }
 
-  async listen(address: Address, accepted: (connection: Connection) => void): Promise<Listener> {
+  async listen(
+    address: Address,
+    accepted: (connection: Connection) => void,
+    tls?: TlsListenOptions,
+  ): Promise<Listener> {
     this.#checkAlive()
     const { listeners } = this.#process
     const what = `cannot listen on ${address.host}:${address.port}`
@@ -39,16 +47,17 @@ export class SimulatedNetworkAccess implements Network {
     if (listeners.has(address.port)) throw new NetworkError('in-use', `${what}: the port is already in use`)
     let port = address.port
     while (port === 0 || listeners.has(port)) port = this.#machine.takePort()
-    listeners.set(port, accepted)
+    const listener = { accepted, isSecured: tls !== undefined }
+    listeners.set(port, listener)
     return {
       address: { host: address.host, port },
       close: async () => {
-        if (listeners.get(port) === accepted) listeners.delete(port)
+        if (listeners.get(port) === listener) listeners.delete(port)
       },
     }
   }
 
-  connect(address: Address, timeoutMs: number): Promise<Connection> {
+  connect(address: Address, timeoutMs: number, tls?: TlsDialOptions): Promise<Connection> {
     this.#checkAlive()
     return new Promise((resolve, reject) => {
       const what = `cannot connect to ${address.host}:${address.port}`
@@ -60,7 +69,7 @@ export class SimulatedNetworkAccess implements Network {
         if (!this.#process.dead) outcome()
         return !this.#process.dead
       }
-      const fail = (kind: 'refused' | 'unreachable' | 'timed-out', reason: string): void => {
+      const fail = (kind: 'refused' | 'unreachable' | 'timed-out' | 'tls', reason: string): void => {
         settle(() => reject(new NetworkError(kind, `${what}: ${reason}`)))
       }
       const timeout = this.#scheduler.schedule(timeoutMs, `${this.#machine.name} dial timeout`, () =>
@@ -72,7 +81,9 @@ export class SimulatedNetworkAccess implements Network {
         return
       }
       this.#dial(target, address.port, {
+        isSecured: tls !== undefined,
         refused: () => fail('refused', 'nobody listens'),
+        misunderstood: () => fail('tls', 'one side speaks TLS and the other does not'),
         established: (make) => settle(() => resolve(make())),
       })
     })
@@ -85,7 +96,9 @@ export class SimulatedNetworkAccess implements Network {
     there.send(0, 'dial', () => {
       target.whenPowered(() => {
         const asked = target.process
-        if (!asked.listeners.has(port)) return back.send(0, 'refusal', dialler.refused)
+        const listener = asked.listeners.get(port)
+        if (listener === undefined) return back.send(0, 'refusal', dialler.refused)
+        if (listener.isSecured !== dialler.isSecured) return back.send(0, 'refusal', dialler.misunderstood)
         back.send(0, 'welcome', () => dialler.established(() => this.#establish(target, asked, port, there, back)))
       })
     })
@@ -104,9 +117,9 @@ export class SimulatedNetworkAccess implements Network {
     const answered = new SimulatedConnection(this.#scheduler, target, asked, back, { local: remote, remote: local })
     SimulatedConnection.join(dialled, answered)
     there.send(0, 'established', () => {
-      const accepted = asked.listeners.get(port)
-      if (asked.dead || accepted === undefined) answered.refuse()
-      else accepted(answered)
+      const listener = asked.listeners.get(port)
+      if (asked.dead || listener === undefined) answered.refuse()
+      else listener.accepted(answered)
     })
     return dialled
   }
@@ -121,6 +134,8 @@ export class SimulatedNetworkAccess implements Network {
 }
 
 interface Dialler {
+  readonly isSecured: boolean
   readonly refused: () => void
+  readonly misunderstood: () => void
   readonly established: (make: () => Connection) => void
 }

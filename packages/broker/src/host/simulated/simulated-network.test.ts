@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Connection, NetworkErrorKind, Receiver } from '../network.ts'
 import { NetworkError } from '../network.ts'
+import type { TlsListenOptions } from '../tls.ts'
 import { SimulatedWorld } from './simulated-world.ts'
 
 class Inbox implements Receiver {
@@ -192,6 +193,30 @@ describe('a simulated network', () => {
     assert.deepEqual([atNear.text, atNear.isClosed], ['', false])
     assert.throws(() => near.write(bytesOf('x')), /dead process/)
     assert.throws(() => network.connect({ host: 'b', port: 9092 }, 1), /dead process/)
+  })
+
+  it('connects nobody to somebody who wants TLS where the other does not', async () => {
+    const world = new SimulatedWorld(1)
+    const tls: TlsListenOptions = {
+      credentials: () => ({}),
+      clientAuthentication: 'none',
+      versionMin: '1.2',
+      handshakeTimeoutMs: 1,
+    }
+    const b = world.node('b').host.network
+    await world.scheduler.complete(b.listen({ host: 'b', port: 1 }, () => {}))
+    await world.scheduler.complete(b.listen({ host: 'b', port: 2 }, () => {}, tls))
+    const { network } = world.node('a').host
+    for (const [port, wanted, isGood] of [
+      [1, undefined, true],
+      [2, tls, true],
+      [1, tls, false],
+      [2, undefined, false],
+    ] as const) {
+      const dialled = world.scheduler.complete(network.connect({ host: 'b', port }, 1000, wanted))
+      if (isGood) await dialled
+      else await assert.rejects(dialled, isKind('tls'))
+    }
   })
 
   it('splits what is written at random places', async () => {

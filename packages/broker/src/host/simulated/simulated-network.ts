@@ -35,6 +35,11 @@ export class SimulatedNetwork {
     })
   }
 
+  /** All machines so far. */
+  get machineNames(): readonly string[] {
+    return [...this.#machines.keys()]
+  }
+
   /** The way from one machine to another, whose options may be changed at any time. */
   link(source: string, target: string): NetworkLink {
     const label = `${source}>${target}`

@@ -52,6 +52,19 @@ export class SimulatedNode {
     this.#network.losePower(this.name)
   }
 
+  /**
+   * SIGSTOP: the process does nothing until `resume`, while time and the world go on. Whoever pauses also stalls the disk
+   * and cuts the network, which may have troubles of their own.
+   */
+  pause(): void {
+    this.#clock?.pause()
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#clock?.resume()
+  }
+
   powerOn(): Host {
     if (this.#host !== undefined) throw new Error(`${this.name} has power`)
     this.#network.powerOn(this.name)

@@ -1,4 +1,5 @@
 import { FileBytes } from '../memory/file-bytes.ts'
+import { copyOf } from './byte-slab.ts'
 
 /** The unit a device writes whole or not at all. */
 const sectorBytes = 512
@@ -25,6 +26,8 @@ export class UnsyncedFile {
   readonly #durable = new FileBytes()
   #changes: FileChange[] = []
   #sequence = 0
+  /** Whether something stands in the page cache that will never be on the device. */
+  #hasDropped = false
 
   constructor(id: number) {
     this.id = id
@@ -46,12 +49,7 @@ export class UnsyncedFile {
   write(bytes: Uint8Array, position: number): void {
     this.#cache.write(bytes, position)
     this.#sequence += 1
-    this.#changes.push({
-      kind: 'write',
-      sequence: this.#sequence,
-      position,
-      bytes: Uint8Array.prototype.slice.call(bytes),
-    })
+    this.#changes.push({ kind: 'write', sequence: this.#sequence, position, bytes: copyOf([bytes], bytes.length) })
   }
 
   truncate(size: number): void {
@@ -85,15 +83,18 @@ export class UnsyncedFile {
    * later sync writes them.
    */
   drop(mark: number, survival: FileSurvival): void {
+    this.#hasDropped = true
     applySurvivors(this.#durable, this.#changes.splice(0, this.countUpTo(mark)), survival)
   }
 
   /** The machine lost power; what survives is on the device and read again from there. */
   losePower(survival: FileSurvival): void {
+    // Most files of a machine have nothing to lose.
+    if (this.#changes.length === 0 && !this.#hasDropped) return
     applySurvivors(this.#durable, this.#changes, survival)
     this.#changes = []
-    this.#cache.truncate(0)
-    this.#cache.write(this.#durable.toArray(), 0)
+    this.#hasDropped = false
+    this.#cache.become(this.#durable)
   }
 
   /** The device gives back one bit wrong from now on. */

@@ -2,6 +2,8 @@ import type { FetchResponse, InferInput } from '@polylog/wire'
 import type { ErrorCode } from '../../errors/errors.ts'
 import { batchBytesOf, compressionNames, compressionOf } from '../../record/batch.ts'
 import type { ReadResult } from '../../topic/partition.ts'
+import type { BrokerNode } from '../broker-node.ts'
+import type { LeaderHint } from '../find-partition.ts'
 import type { FetchEntry } from './fetch-entry.ts'
 import { entryKey } from './fetch-entry.ts'
 import type { FetchSession } from './fetch-sessions.ts'
@@ -9,6 +11,8 @@ import type { FetchSession } from './fetch-sessions.ts'
 export type Response = InferInput<typeof FetchResponse>
 type TopicAnswer = NonNullable<Response['responses']>[number]
 type PartitionAnswer = NonNullable<TopicAnswer['partitions']>[number]
+
+type LogOffsets = Pick<ReadResult, 'highWatermark' | 'lastStableOffset' | 'logStartOffset'>
 
 interface TopicGroup {
   readonly topic: string
@@ -30,27 +34,29 @@ export class FetchAnswer {
     this.isIncremental = isIncremental
   }
 
-  addError(entry: FetchEntry, code: number, currentLeader?: { leaderId: number; leaderEpoch: number }): void {
+  /** @param offsets what a follower needs to know of the leader's log all the same */
+  addError(entry: FetchEntry, code: number, currentLeader?: LeaderHint, offsets?: LogOffsets): void {
     entry.toldHighWatermark = -1
     entry.toldLogStartOffset = -1
     this.add(entry, {
       partitionIndex: entry.index,
       errorCode: code,
-      highWatermark: -1,
+      highWatermark: offsets?.highWatermark ?? -1,
       lastStableOffset: -1,
-      logStartOffset: -1,
+      logStartOffset: offsets?.logStartOffset ?? -1,
       currentLeader,
       abortedTransactions: null,
       records: noRecords,
     })
   }
 
-  addData(entry: FetchEntry, read: Omit<ReadResult, 'release'>, isReadCommitted: boolean): void {
+  /** False if there is nothing that the client does not know. */
+  addData(entry: FetchEntry, read: Omit<ReadResult, 'release'>, isReadCommitted: boolean): boolean {
     const hasNews =
       read.bytes > 0 ||
       read.highWatermark !== entry.toldHighWatermark ||
       read.logStartOffset !== entry.toldLogStartOffset
-    if (this.isIncremental && !hasNews) return
+    if (this.isIncremental && !hasNews) return false
     entry.toldHighWatermark = read.highWatermark
     entry.toldLogStartOffset = read.logStartOffset
     if (read.bytes > 0) this.moveToEnd(entry)
@@ -63,10 +69,20 @@ export class FetchAnswer {
       abortedTransactions: isReadCommitted ? read.abortedTransactions : null,
       records: read.chunks,
     })
+    return hasNews
   }
 
   /** The fetcher's log has records that the leader's never had, or has no more: where they part. */
-  addDivergence(entry: FetchEntry, offsets: Omit<ReadResult, 'release'>, epoch: number, endOffset: number): void {
+  addDivergence(entry: FetchEntry, offsets: LogOffsets, divergingEpoch: { epoch: number; endOffset: number }): void {
+    this.addEmpty(entry, offsets, { divergingEpoch })
+  }
+
+  /** Another replica is nearer to the consumer. */
+  addPreferredReplica(entry: FetchEntry, offsets: LogOffsets, preferredReadReplica: number): void {
+    this.addEmpty(entry, offsets, { preferredReadReplica })
+  }
+
+  private addEmpty(entry: FetchEntry, offsets: LogOffsets, told: Partial<PartitionAnswer>): void {
     entry.toldHighWatermark = -1
     this.add(entry, {
       partitionIndex: entry.index,
@@ -74,14 +90,15 @@ export class FetchAnswer {
       highWatermark: offsets.highWatermark,
       lastStableOffset: offsets.lastStableOffset,
       logStartOffset: offsets.logStartOffset,
-      divergingEpoch: { epoch, endOffset },
       abortedTransactions: null,
       records: noRecords,
+      ...told,
     })
   }
 
-  finish(): Response {
-    return { errorCode: 0, sessionId: this.session?.id ?? 0, responses: this.topics }
+  /** @param nodeEndpoints where the leaders are that errors have named */
+  finish(nodeEndpoints: readonly BrokerNode[]): Response {
+    return { errorCode: 0, sessionId: this.session?.id ?? 0, responses: this.topics, nodeEndpoints }
   }
 
   private add(entry: FetchEntry, answer: PartitionAnswer): void {

@@ -8,8 +8,10 @@ export interface FetchEntry {
   /** -1: the client does not say. */
   currentLeaderEpoch: number
   lastFetchedEpoch: number
+  /** Of the fetcher's log, if it is a follower. */
+  logStartOffset: number
   bytesMax: number
-  /** What the client of a session was told last; -1 makes sure that it is told again. */
+  /** What the client of a session was told last, or says that it knows; -1 makes sure that it is told again. */
   toldHighWatermark: number
   toldLogStartOffset: number
 }

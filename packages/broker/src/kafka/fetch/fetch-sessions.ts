@@ -1,9 +1,10 @@
 import type { FetchRequest, Infer } from '@polylog/wire'
-import { errorCodes } from '@polylog/wire'
+import { errorCodes, int64Max } from '@polylog/wire'
 import type { Host } from '../../host/host.ts'
 import { kafkaLimits } from '../kafka-config.ts'
 import type { FetchEntry } from './fetch-entry.ts'
 import { entryKey } from './fetch-entry.ts'
+import type { SessionWatch } from './session-watch.ts'
 
 type Request = Infer<typeof FetchRequest>
 
@@ -16,13 +17,16 @@ export interface FetchSession {
   readonly entries: Map<string, FetchEntry>
   nextEpoch: number
   lastUsedMs: number
+  /** Of a follower's session. */
+  watch: SessionWatch | undefined
 }
 
 /** What one Fetch request is about. */
 export interface FetchScope {
   /** Anything but 0 refuses the request as a whole. */
   readonly errorCode: number
-  readonly entries: readonly FetchEntry[]
+  /** All partitions, in the order in which they are served; the work of listing them is done at each call. */
+  entries(): readonly FetchEntry[]
   /** The session that the answer belongs to. */
   readonly session: FetchSession | undefined
   /** True if the client knows the rest, so that only partitions with news are answered. */
@@ -63,7 +67,7 @@ export class FetchSessions {
     if (sessionId !== 0) this.remove(sessionId)
     const entries = entriesOf(request)
     const session = sessionEpoch === epochFull ? this.open(entries, apiVersion >= topicIdsSince) : undefined
-    return { errorCode: 0, entries, session, isIncremental: false }
+    return { errorCode: 0, entries: () => entries, session, isIncremental: false }
   }
 
   private continueSession(request: Request, apiVersion: number): FetchScope {
@@ -75,8 +79,8 @@ export class FetchSessions {
     session.nextEpoch = session.nextEpoch === epochMax ? 1 : session.nextEpoch + 1
     this.touch(session)
     this.applyChanges(session, request)
-    const entries = [...session.entries.values()]
-    if (entries.length > 0) return { errorCode: 0, entries, session, isIncremental: true }
+    const entries = (): readonly FetchEntry[] => [...session.entries.values()]
+    if (session.entries.size > 0) return { errorCode: 0, entries, session, isIncremental: true }
     this.remove(session.id)
     return { errorCode: 0, entries, session: undefined, isIncremental: false }
   }
@@ -84,16 +88,19 @@ export class FetchSessions {
   private applyChanges(session: FetchSession, request: Request): void {
     const countBefore = session.entries.size
     for (const { topic, topicId, partitions } of request.forgottenTopicsData) {
-      for (const index of partitions) session.entries.delete(entryKey(topic, topicId, index))
+      for (const index of partitions) forgetEntry(session, entryKey(topic, topicId, index))
     }
     for (const entry of entriesOf(request)) {
       const key = entryKey(entry.topic, entry.topicId, entry.index)
       const known = session.entries.get(key)
+      session.watch?.news.add(known ?? entry)
       if (known === undefined) session.entries.set(key, entry)
       else {
         known.fetchOffset = entry.fetchOffset
         known.currentLeaderEpoch = entry.currentLeaderEpoch
         known.lastFetchedEpoch = entry.lastFetchedEpoch
+        known.logStartOffset = entry.logStartOffset
+        if (entry.toldHighWatermark >= 0) known.toldHighWatermark = entry.toldHighWatermark
         known.bytesMax = entry.bytesMax
       }
     }
@@ -108,6 +115,7 @@ export class FetchSessions {
       entries: new Map(entries.map((entry) => [entryKey(entry.topic, entry.topicId, entry.index), entry])),
       nextEpoch: 1,
       lastUsedMs: this.host.clock.monotonicMs(),
+      watch: undefined,
     }
     this.sessions.set(session.id, session)
     this.entryCount += session.entries.size
@@ -130,9 +138,11 @@ export class FetchSessions {
     this.sessions.set(session.id, session)
   }
 
-  private remove(id: number): void {
+  /** Forgets a session; harmless if it is not known. */
+  remove(id: number): void {
     const session = this.sessions.get(id)
     if (session === undefined) return
+    session.watch?.close()
     this.sessions.delete(id)
     this.entryCount -= session.entries.size
   }
@@ -145,8 +155,15 @@ export class FetchSessions {
   }
 }
 
+function forgetEntry(session: FetchSession, key: string): void {
+  const entry = session.entries.get(key)
+  if (entry === undefined) return
+  session.entries.delete(key)
+  session.watch?.forget(entry)
+}
+
 function refused(errorCode: number): FetchScope {
-  return { errorCode, entries: [], session: undefined, isIncremental: false }
+  return { errorCode, entries: () => [], session: undefined, isIncremental: false }
 }
 
 function entriesOf(request: Request): FetchEntry[] {
@@ -160,8 +177,10 @@ function entriesOf(request: Request): FetchEntry[] {
         fetchOffset: asked.fetchOffset,
         currentLeaderEpoch: asked.currentLeaderEpoch,
         lastFetchedEpoch: asked.lastFetchedEpoch,
+        logStartOffset: asked.logStartOffset,
         bytesMax: asked.partitionMaxBytes,
-        toldHighWatermark: -1,
+        // A fetcher that takes part in KIP-1166 says what it knows; the largest int64 stands for one that does not.
+        toldHighWatermark: asked.highWatermark === int64Max ? -1 : asked.highWatermark,
         toldLogStartOffset: -1,
       })
     }

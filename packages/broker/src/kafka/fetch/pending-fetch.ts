@@ -1,13 +1,15 @@
 import { apis } from '@polylog/wire'
 import type { ErrorCode } from '../../errors/errors.ts'
 import type { Timer } from '../../host/clock.ts'
-import type { IsolationLevel, Partition, ReadResult } from '../../topic/partition.ts'
+import type { Partition, ReadResult } from '../../topic/partition.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
-import { findEpochFault, findLeader, findPartition } from '../find-partition.ts'
+import { LeaderHints } from '../find-partition.ts'
 import type { RequestContext } from '../request-context.ts'
 import { describeFailure } from '../serve.ts'
 import { FetchAnswer, findCompressionFault } from './fetch-answer.ts'
 import type { FetchEntry } from './fetch-entry.ts'
+import { topicNameOf } from './fetch-reader.ts'
+import type { FetchReader, FetchVerdict } from './fetch-reader.ts'
 import type { FetchScope } from './fetch-sessions.ts'
 
 /** What a request allows and wants. */
@@ -15,11 +17,12 @@ export interface FetchTerms {
   readonly bytesMin: number
   readonly bytesMax: number
   readonly waitMsMax: number
-  readonly isolation: IsolationLevel
+  readonly isReadCommitted: boolean
+  readonly isFollower: boolean
 }
 
-const topicIdsSince = 13
 const leaderHintSince = 12
+const endpointsSince = 16
 const zstdSince = 10
 
 /**
@@ -28,42 +31,44 @@ const zstdSince = 10
  */
 export class PendingFetch {
   private readonly context: RequestContext
-  private readonly scope: FetchScope
   private readonly terms: FetchTerms
+  private readonly reader: FetchReader
   private readonly answer: FetchAnswer
+  private readonly hints: LeaderHints
   /** Results whose memory the answer refers to. */
   private readonly reads: ReadResult[] = []
   private bytesRead = 0
   private timer: Timer | undefined
-  private stopListening: (() => void)[] = []
+  private stopListening: (() => void) | undefined
   private checkPending = false
   private isWaiting = false
 
-  constructor(context: RequestContext, scope: FetchScope, terms: FetchTerms) {
+  constructor(context: RequestContext, scope: FetchScope, reader: FetchReader, terms: FetchTerms) {
     this.context = context
-    this.scope = scope
+    this.reader = reader
     this.terms = terms
+    this.hints = new LeaderHints(context)
     this.answer = new FetchAnswer(scope.session, scope.isIncremental)
   }
 
   start(): void {
-    if (this.terms.waitMsMax <= 0 || this.hasEnough()) this.readFrom(0)
+    if (this.terms.waitMsMax <= 0 || this.hasEnough()) this.readAll()
     else this.wait()
   }
 
   /** Whether waiting would be wrong: enough can be read, or some partition has something else to tell. */
   private hasEnough(): boolean {
+    const { reader, terms } = this
     let bytes = 0
-    if (bytes >= this.terms.bytesMin) return true
-    for (const entry of this.scope.entries) {
-      const partition = this.locate(entry)
-      if (typeof partition === 'string' || findEpochFault(partition, entry.currentLeaderEpoch) !== undefined)
-        return true
-      const { fetchOffset } = entry
-      if (fetchOffset < partition.logStartOffset || fetchOffset > partition.logEndOffset) return true
-      if (findDivergence(partition, entry) !== undefined) return true
-      bytes += Math.min(partition.readableBytes(fetchOffset, this.terms.isolation), Math.max(0, entry.bytesMax))
-      if (bytes >= this.terms.bytesMin) return true
+    if (bytes >= terms.bytesMin) return true
+    for (const entry of reader.entries()) {
+      const partition = reader.locate(entry)
+      if (typeof partition === 'string') return true
+      const verdict = reader.judge(partition, entry)
+      if (verdict?.kind === 'not-yet') continue
+      if (verdict !== undefined) return true
+      bytes += reader.readyBytes(partition, entry)
+      if (bytes >= terms.bytesMin) return true
     }
     return false
   }
@@ -72,10 +77,7 @@ export class PendingFetch {
     const { context } = this
     this.isWaiting = true
     this.timer = context.services.host.clock.startTimer(this.terms.waitMsMax, () => this.stopWaiting(true))
-    for (const entry of this.scope.entries) {
-      const partition = this.locate(entry)
-      if (typeof partition !== 'string') this.stopListening.push(partition.onAdvance(this.advanced))
-    }
+    this.stopListening = this.reader.listen(this.advanced)
     context.park((reason) => this.stopWaiting(reason === 'stopping'))
   }
 
@@ -103,25 +105,34 @@ export class PendingFetch {
     if (!this.isWaiting) return
     this.isWaiting = false
     this.timer?.cancel()
-    for (const stop of this.stopListening) stop()
-    this.stopListening = []
-    if (thenRead) this.readFrom(0)
+    this.stopListening?.()
+    if (thenRead) this.readAll()
+  }
+
+  private readAll(): void {
+    this.readFrom(0, this.reader.entries())
   }
 
   /** Reads the partitions from the given place in the order on; goes on later if one of them needs the disk. */
-  private readFrom(start: number): void {
-    const { entries } = this.scope
+  private readFrom(start: number, entries: readonly FetchEntry[]): void {
     try {
       for (let at = start; at < entries.length; at++) {
         const reading = this.readOne(entries[at]!)
         if (reading === undefined) continue
-        void reading.then(() => this.readFrom(at + 1))
+        void reading.then(() => this.readFrom(at + 1, entries))
         return
       }
-      this.context.answer(this.answer.finish(), () => this.release(), this.bytesRead)
+      this.finish()
     } catch (error) {
       this.abort(error)
     }
+  }
+
+  private finish(): void {
+    const { context, terms } = this
+    if (terms.isFollower) context.services.metrics.replicationSent(this.bytesRead)
+    const endpoints = context.apiVersion >= endpointsSince ? this.hints.endpoints() : []
+    context.answer(this.answer.finish(endpoints), () => this.release(), this.bytesRead)
   }
 
   private abort(error: unknown): void {
@@ -130,49 +141,50 @@ export class PendingFetch {
   }
 
   private readOne(entry: FetchEntry): Promise<void> | undefined {
-    const partition = this.locate(entry)
+    const partition = this.reader.locate(entry)
     if (typeof partition === 'string') {
       this.refuse(entry, partition)
       return undefined
     }
-    const epochFault = findEpochFault(partition, entry.currentLeaderEpoch)
-    if (epochFault !== undefined) {
-      this.refuse(entry, epochFault)
-      return undefined
-    }
-    const divergence = findDivergence(partition, entry)
-    if (divergence !== undefined) {
-      this.answer.addDivergence(entry, nothingRead(partition), divergence.leaderEpoch, divergence.endOffset)
-      return undefined
-    }
-    return this.readPartition(partition, entry)
+    const verdict = this.reader.judge(partition, entry)
+    if (verdict === undefined) return this.readPartition(partition, entry)
+    this.tell(entry, partition, verdict)
+    return undefined
+  }
+
+  private tell(entry: FetchEntry, partition: Partition, verdict: FetchVerdict): void {
+    const { answer } = this
+    if (verdict.kind === 'fault') this.refuse(entry, verdict.code, partition)
+    else if (verdict.kind === 'diverging') answer.addDivergence(entry, nothingRead(partition), verdict)
+    else if (verdict.kind === 'elsewhere') {
+      answer.addPreferredReplica(entry, nothingRead(partition), verdict.brokerId)
+    } else this.addData(entry, partition, nothingRead(partition))
   }
 
   private readPartition(partition: Partition, entry: FetchEntry): Promise<void> | undefined {
-    const { fetchOffset: offset } = entry
-    const { isolation } = this.terms
     // The first batch of the first partition that has any is returned however large, so that a consumer with small
     // limits gets on; everything after it has to fit.
     const atLeastOne = this.bytesRead === 0
     const bytesMax = Math.max(0, Math.min(entry.bytesMax, this.terms.bytesMax - this.bytesRead))
-    const isInRange = offset >= partition.logStartOffset && offset <= partition.logEndOffset
-    if (isInRange && bytesMax === 0 && !atLeastOne) {
-      this.answer.addData(entry, nothingRead(partition), isolation === 'read-committed')
+    if (bytesMax === 0 && !atLeastOne) {
+      this.addData(entry, partition, nothingRead(partition))
       return undefined
     }
     try {
-      const result = partition.read({ offset, bytesMax, atLeastOne, isolation })
+      const result = this.reader.read(partition, entry, bytesMax, atLeastOne)
       if (result instanceof Promise) {
-        return result.then((read) => this.take(entry, read)).catch((error: unknown) => this.fail(entry, error))
+        return result
+          .then((read) => this.take(entry, partition, read))
+          .catch((error: unknown) => this.fail(entry, error))
       }
-      this.take(entry, result)
+      this.take(entry, partition, result)
     } catch (error) {
       this.fail(entry, error)
     }
     return undefined
   }
 
-  private take(entry: FetchEntry, read: ReadResult): void {
+  private take(entry: FetchEntry, partition: Partition, read: ReadResult): void {
     this.reads.push(read)
     const tooNew = this.context.apiVersion < zstdSince ? findCompressionFault(read.chunks) : undefined
     if (tooNew !== undefined) {
@@ -180,46 +192,32 @@ export class PendingFetch {
       return
     }
     this.bytesRead += read.bytes
-    this.answer.addData(entry, read, this.terms.isolation === 'read-committed')
+    this.addData(entry, partition, read)
+  }
+
+  private addData(entry: FetchEntry, partition: Partition, read: Omit<ReadResult, 'release'>): void {
+    if (!this.answer.addData(entry, read, this.terms.isReadCommitted)) this.reader.settle(partition, entry)
   }
 
   private fail(entry: FetchEntry, error: unknown): void {
     this.answer.addError(entry, describeFailure(error, this.context).errorCode)
   }
 
-  private refuse(entry: FetchEntry, code: ErrorCode): void {
-    const { topics, metrics } = this.context.services
+  private refuse(entry: FetchEntry, code: ErrorCode, partition?: Partition): void {
+    const { context } = this
     const errorCode = kafkaErrorCode(code)
-    metrics.errorAnswered(apis[1].key, errorCode)
+    context.services.metrics.errorAnswered(apis[1].key, errorCode)
     const hasMoved = code === 'not-leader' || code === 'fenced-leader-epoch'
-    const name = hasMoved && this.context.apiVersion >= leaderHintSince ? this.nameOf(entry) : undefined
-    this.answer.addError(entry, errorCode, name === undefined ? undefined : findLeader(topics, name, entry.index))
-  }
-
-  private locate(entry: FetchEntry): Partition | ErrorCode {
-    const name = this.nameOf(entry)
-    return name === undefined ? 'unknown-topic-id' : findPartition(this.context.services.topics, name, entry.index)
-  }
-
-  private nameOf(entry: FetchEntry): string | undefined {
-    if (this.context.apiVersion < topicIdsSince) return entry.topic
-    return this.context.services.topics.findById(entry.topicId)?.name
+    const name = hasMoved && context.apiVersion >= leaderHintSince ? topicNameOf(entry, context) : undefined
+    const leader = name === undefined ? undefined : this.hints.find(name, entry.index)
+    const offsets = this.terms.isFollower && partition !== undefined ? nothingRead(partition) : undefined
+    this.answer.addError(entry, errorCode, leader, offsets)
   }
 
   private release(): void {
     for (const read of this.reads) read.release()
     this.reads.length = 0
   }
-}
-
-/** Where the fetcher's log parts from this one, judged by the epoch of its last record (KIP-595). */
-function findDivergence(
-  partition: Partition,
-  entry: FetchEntry,
-): { leaderEpoch: number; endOffset: number } | undefined {
-  if (entry.lastFetchedEpoch < 0) return undefined
-  const end = partition.endOfEpoch(entry.lastFetchedEpoch)
-  return end.leaderEpoch < entry.lastFetchedEpoch || end.endOffset < entry.fetchOffset ? end : undefined
 }
 
 function nothingRead(partition: Partition): Omit<ReadResult, 'release'> {

@@ -1,13 +1,15 @@
 import type { Infer, InferInput, ProduceRequest, ProduceResponse } from '@polylog/wire'
-import { apis } from '@polylog/wire'
+import { apis, errorCodes } from '@polylog/wire'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { errorTable } from '../../errors/errors.ts'
 import type { ErrorCode } from '../../errors/errors.ts'
 import { batchHeaderBytes, compressionNames, compressionOf, isTransactional } from '../../record/batch.ts'
 import type { AppendFault } from '../../topic/partition.ts'
-import { findLeader, findPartition } from '../find-partition.ts'
+import { findPartition, LeaderHints } from '../find-partition.ts'
+import type { LeaderHint } from '../find-partition.ts'
 import { defineHandler } from '../handler.ts'
 import { noTransactions } from '../no-transactions.ts'
+import { mayTopic, mayTransaction } from '../permission.ts'
 import type { Expiring } from '../produce-deadlines.ts'
 import type { RequestContext } from '../request-context.ts'
 
@@ -32,7 +34,7 @@ interface PartitionAnswer {
   logStartOffset: number
   errorMessage: string | null
   recordErrors: readonly RecordFault[]
-  currentLeader: { leaderId: number; leaderEpoch: number } | undefined
+  currentLeader: LeaderHint | undefined
 }
 
 const zstd = compressionNames.indexOf('zstd')
@@ -44,8 +46,8 @@ const acksValues = [-1, 0, 1]
 
 /**
  * Appends batches. The hottest path of the broker: a batch goes unopened from the receive buffer to the log, and the
- * answer is sent when all partitions have committed. A failed partition does not touch the others. Acks 1 waits like
- * acks -1: acknowledged means stored, and on one broker both are the same.
+ * answer is sent when all partitions are stored: with acks -1 on all in-sync replicas, with acks 1 on this broker's disk. A
+ * failed partition does not touch the others.
  */
 export const produce = defineHandler({
   api: apis[0],
@@ -64,6 +66,7 @@ class PendingProduce implements Expiring {
   private readonly context: RequestContext
   private readonly acks: -1 | 0 | 1
   private readonly topics: TopicAnswer[] = []
+  private hints: LeaderHints | undefined
   /** Partitions whose commit is awaited, and one more while batches are still being appended. */
   private awaitedCount = 1
   private firstFault: AppendFault | undefined
@@ -75,9 +78,10 @@ class PendingProduce implements Expiring {
   }
 
   append(request: Request): void {
-    const requestFault = findRequestFault(request)
+    const requestFault = findRequestFault(request, this.context)
     for (const { name, topicId, partitionData } of request.topicData) {
       const nameKnown = this.context.apiVersion < topicIdsSince ? name : this.nameOf(topicId)
+      const isAllowed = nameKnown !== undefined && mayTopic(this.context, 'write', nameKnown)
       const partitionResponses = new Array<PartitionAnswer>(partitionData.length)
       for (let at = 0; at < partitionData.length; at++) {
         const data = partitionData[at]!
@@ -85,10 +89,13 @@ class PendingProduce implements Expiring {
         partitionResponses[at] = answer
         if (requestFault !== undefined) this.refuse(answer, requestFault)
         else if (nameKnown === undefined) this.refuse(answer, fault('unknown-topic-id'))
+        else if (!isAllowed) this.refuse(answer, fault('topic-not-authorized'))
         else this.appendPartition(nameKnown, data, answer)
       }
       this.topics.push({ name, topicId, partitionResponses })
     }
+    // What logs have kept of the batches they hold themselves.
+    this.context.memory?.letGo()
     this.settle()
     if (this.awaitedCount > 0 && this.acks !== 0) this.context.services.produceDeadlines.add(this)
   }
@@ -96,7 +103,7 @@ class PendingProduce implements Expiring {
   /** The data stays and may still commit; the client only learns that nobody knows yet. */
   expire(): void {
     this.awaitedCount = -1
-    this.context.answer({ responses: this.topics })
+    this.answer()
   }
 
   private nameOf(topicId: string): string | undefined {
@@ -107,9 +114,7 @@ class PendingProduce implements Expiring {
     const { context } = this
     const partition = findPartition(context.services.topics, name, data.index)
     if (typeof partition === 'string') {
-      this.refuse(answer, fault(partition))
-      if (partition === 'not-leader' && context.apiVersion >= leaderHintSince)
-        answer.currentLeader = findLeader(context.services.topics, name, data.index)
+      this.refuse(answer, fault(partition), name)
       return
     }
     const { records } = data
@@ -118,9 +123,9 @@ class PendingProduce implements Expiring {
       this.refuse(answer, batchFault ?? fault('invalid-record'))
       return
     }
-    const appended = partition.append(records, context.owned, this.acks)
+    const appended = partition.append(records, context.memory ?? false, this.acks)
     if ('code' in appended) {
-      this.refuse(answer, appended)
+      this.refuse(answer, appended, name)
       return
     }
     answer.baseOffset = appended.baseOffset
@@ -128,13 +133,19 @@ class PendingProduce implements Expiring {
     answer.logStartOffset = partition.logStartOffset
     if (this.acks === 0) return
     this.awaitedCount++
-    partition.whenCommitted(appended.endOffset, (commitFault) => this.committed(answer, commitFault))
+    const stored = (storeFault: AppendFault | undefined): void => this.stored(name, answer, storeFault)
+    if (this.acks === 1) partition.whenDurable(appended.endOffset, stored)
+    else partition.whenCommitted(appended.endOffset, stored)
   }
 
-  private committed(answer: PartitionAnswer, commitFault: AppendFault | undefined): void {
+  private stored(name: string, answer: PartitionAnswer, storeFault: AppendFault | undefined): void {
     if (this.awaitedCount < 0) return
-    if (commitFault === undefined) answer.errorCode = 0
-    else this.refuse(answer, commitFault)
+    if (storeFault === undefined) answer.errorCode = 0
+    else {
+      this.refuse(answer, storeFault, name)
+      // The records are in the log, and may still be committed: the producer is told so.
+      if (storeFault.code === 'not-enough-replicas') answer.errorCode = notEnoughAfterAppend
+    }
     this.settle()
   }
 
@@ -143,13 +154,18 @@ class PendingProduce implements Expiring {
     if (this.awaitedCount > 0) return
     const { context } = this
     context.services.produceDeadlines.remove(this)
-    if (this.acks !== 0) context.answer({ responses: this.topics })
+    if (this.acks !== 0) this.answer()
     else if (this.firstFault === undefined) context.answerNothing()
     // Closing is the only way to tell a producer that wants no answers.
     else context.abort(`produce with acks=0 failed: ${this.firstFault.detail}`)
   }
 
-  private refuse(answer: PartitionAnswer, refusal: AppendFault): void {
+  private answer(): void {
+    this.context.answer({ responses: this.topics, nodeEndpoints: this.hints?.endpoints() ?? noEndpoints })
+  }
+
+  /** @param name of the topic, if it is known */
+  private refuse(answer: PartitionAnswer, refusal: AppendFault, name?: string): void {
     this.firstFault ??= refusal
     answer.errorCode = kafkaErrorCode(refusal.code)
     answer.errorMessage = refusal.detail
@@ -157,10 +173,15 @@ class PendingProduce implements Expiring {
     answer.baseOffset = -1
     answer.logAppendTimeMs = -1
     this.context.services.metrics.errorAnswered(apis[0].key, answer.errorCode)
+    if (refusal.code !== 'not-leader' || name === undefined || this.context.apiVersion < leaderHintSince) return
+    this.hints ??= new LeaderHints(this.context)
+    answer.currentLeader = this.hints.find(name, answer.index)
   }
 }
 
 const timedOut = kafkaErrorCode('timed-out')
+const notEnoughAfterAppend = errorCodes.NOT_ENOUGH_REPLICAS_AFTER_APPEND.code
+const noEndpoints: readonly never[] = []
 const noRecordFaults: readonly RecordFault[] = []
 
 /** Clients fail the named records for good and send the others of the batch again. */
@@ -186,8 +207,11 @@ function fault(code: ErrorCode): AppendFault {
 }
 
 /** What is wrong with the request as a whole; every partition then gets it. */
-function findRequestFault(request: Request): AppendFault | undefined {
-  if (request.transactionalId !== null) return noTransactions
+function findRequestFault(request: Request, context: RequestContext): AppendFault | undefined {
+  const { transactionalId } = request
+  if (transactionalId !== null) {
+    return mayTransaction(context, 'write', transactionalId) ? noTransactions : fault('transactional-id-not-authorized')
+  }
   return acksValues.includes(request.acks) ? undefined : fault('invalid-required-acks')
 }
 

@@ -5,6 +5,7 @@ import type { Partition } from '../../topic/partition.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { findEpochFault, findPartition } from '../find-partition.ts'
 import { defineHandler } from '../handler.ts'
+import { checkTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 import { answerEach } from '../serve.ts'
 
@@ -77,6 +78,7 @@ function codeFor(version: number, errorCode: number): number {
 }
 
 async function findOffset(name: string, asked: Asked, isCommitted: boolean, context: RequestContext): Promise<Found> {
+  checkTopic(context, 'describe', name)
   const partition = findPartition(context.services.topics, name, asked.partitionIndex)
   if (typeof partition === 'string') throw new BrokerError(partition)
   const fault = findEpochFault(partition, asked.currentLeaderEpoch)
@@ -88,6 +90,7 @@ async function findOffset(name: string, asked: Asked, isCommitted: boolean, cont
   const end = isCommitted ? partition.lastStableOffset : partition.highWatermark
   switch (timestamp) {
     case latest:
+      checkEnd(partition)
       return { offset: end, timestamp: -1, leaderEpoch: partition.leaderEpoch }
     case earliest:
     case earliestLocal:
@@ -97,9 +100,10 @@ async function findOffset(name: string, asked: Asked, isCommitted: boolean, cont
       // There is no tiered storage, so nothing was uploaded and nothing is going to be.
       return nothing
     case largestTimestamp:
-      return visible(await partition.offsetOfMaxTimestamp(), end)
+      checkMissing(partition)
+      return visible(await partition.offsetOfMaxTimestamp(), end, partition)
     default:
-      return visible(await partition.offsetForTimestamp(timestamp), end)
+      return visible(await partition.offsetForTimestamp(timestamp), end, partition)
   }
 }
 
@@ -107,8 +111,28 @@ function at(partition: Partition, offset: number): Found {
   return { offset, timestamp: -1, leaderEpoch: partition.epochAt(offset) }
 }
 
-/** What lies beyond the end that the client may see does not exist for it yet. */
-function visible(found: { offset: number; timestampMs: number; leaderEpoch: number } | undefined, end: number): Found {
-  if (found === undefined || found.offset >= end) return nothing
-  return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch }
+/**
+ * What lies beyond the end that the client may see does not exist for it yet. While a new leader does not know how far
+ * that end had been, it may have existed before, and "none" would be a step back.
+ */
+function visible(
+  found: { offset: number; timestampMs: number; leaderEpoch: number } | undefined,
+  end: number,
+  partition: Partition,
+): Found {
+  if (found !== undefined && found.offset < end) {
+    return { offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch }
+  }
+  checkEnd(partition)
+  return nothing
+}
+
+/** Whether anybody can say where the partition ends. @throws BrokerError */
+function checkEnd(partition: Partition): void {
+  checkMissing(partition)
+  if (!partition.isSettled) throw new BrokerError('offset-not-available')
+}
+
+function checkMissing({ missingRecords }: Partition): void {
+  if (missingRecords !== undefined) throw new BrokerError('storage', missingRecords)
 }

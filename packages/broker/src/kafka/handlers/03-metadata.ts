@@ -1,11 +1,14 @@
 import type { Infer, InferInput, MetadataRequest, MetadataResponse } from '@polylog/wire'
 import { apis, uuidZero } from '@polylog/wire'
 import { BrokerError } from '../../errors/errors.ts'
+import type { ErrorCode } from '../../errors/errors.ts'
 import type { Topic } from '../../topic/topics.ts'
 import { clusterOperations, operationsNotAsked, topicOperations } from '../authorized-operations.ts'
-import { ownNode } from '../broker-node.ts'
+import { findController, listNodes } from '../broker-node.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { describePartition } from '../partition-answer.ts'
+import { mayCluster, mayTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 import { describeFailure } from '../serve.ts'
 
@@ -26,13 +29,17 @@ export const metadata = defineHandler({
 
   handle(request: Request, context): Response | Promise<Response> {
     const asked = findAskedTopics(request, context.apiVersion)
-    const operations = request.includeTopicAuthorizedOperations ? topicOperations : operationsNotAsked
+    const wantsOperations = request.includeTopicAuthorizedOperations
     if (asked === null) {
-      const all = context.services.topics.list().map((topic) => describeTopic(topic, operations))
-      return answer(request, context, all)
+      const shown = context.services.topics.list().filter(({ name }) => mayTopic(context, 'describe', name))
+      return answer(
+        request,
+        context,
+        shown.map((topic) => describeTopic(topic, wantsOperations, context)),
+      )
     }
     const mayCreate = request.allowAutoTopicCreation && context.services.config.autoCreateTopics
-    const answers = asked.map((topic) => answerTopic(topic, mayCreate, operations, context))
+    const answers = asked.map((topic) => answerTopic(topic, mayCreate, wantsOperations, context))
     if (!answers.some((each) => each instanceof Promise)) return answer(request, context, answers as TopicAnswer[])
     return Promise.all(answers.map(async (each) => each)).then((topics) => answer(request, context, topics))
   },
@@ -46,36 +53,47 @@ function findAskedTopics(request: Request, version: number): Request['topics'] {
 function answer(request: Request, context: RequestContext, topics: readonly TopicAnswer[]): Response {
   const { config } = context.services
   return {
-    brokers: [ownNode(context)],
+    brokers: listNodes(context),
     clusterId: config.clusterId,
-    // Every broker takes administrative requests, so each names itself.
-    controllerId: config.brokerId,
+    controllerId: findController(context),
     topics,
-    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+    clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+      ? clusterOperations(context)
+      : operationsNotAsked,
   }
 }
 
 function answerTopic(
   asked: Asked,
   mayCreate: boolean,
-  operations: number,
+  wantsOperations: boolean,
   context: RequestContext,
 ): TopicAnswer | Promise<TopicAnswer> {
   const { topics } = context.services
   if (asked.name === null) {
     const topic = topics.findById(asked.topicId)
-    if (topic !== undefined) return describeTopic(topic, operations)
+    const isShown = topic !== undefined && mayTopic(context, 'describe', topic.name)
+    if (isShown) return describeTopic(topic, wantsOperations, context)
     const name = context.apiVersion < nullNameSince ? '' : null
-    return { errorCode: kafkaErrorCode('unknown-topic-id'), name, topicId: asked.topicId }
+    // Whoever knows an id may learn that there is such a topic, but not its name (as in Kafka).
+    const code = topic === undefined ? 'unknown-topic-id' : 'topic-not-authorized'
+    return { errorCode: kafkaErrorCode(code), name, topicId: asked.topicId }
   }
   const { name } = asked
+  // First of all: whether there is a topic is told only to those who may describe it.
+  if (!mayTopic(context, 'describe', name)) return refuse(name, 'topic-not-authorized')
   const topic = topics.find(name)
-  if (topic !== undefined) return describeTopic(topic, operations)
-  if (!mayCreate) return { errorCode: kafkaErrorCode('unknown-topic'), name, topicId: uuidZero }
+  if (topic !== undefined) return describeTopic(topic, wantsOperations, context)
+  if (!mayCreate) return refuse(name, 'unknown-topic')
+  if (!mayCluster(context, 'create') && !mayTopic(context, 'create', name)) return refuse(name, 'topic-not-authorized')
   return topics.ensure(name).then(
-    (made) => describeTopic(made, operations),
+    (made) => describeTopic(made, wantsOperations, context),
     (error: unknown) => ({ errorCode: creationErrorCode(error, context), name, topicId: uuidZero }),
   )
+}
+
+function refuse(name: string, code: ErrorCode): TopicAnswer {
+  return { errorCode: kafkaErrorCode(code), name, topicId: uuidZero }
 }
 
 /** Clients give up on codes that Metadata never has; a failed creation looks like a topic that is not there yet. */
@@ -86,19 +104,12 @@ function creationErrorCode(error: unknown, context: RequestContext): number {
   return kafkaErrorCode('unknown-topic')
 }
 
-function describeTopic(topic: Topic, operations: number): TopicAnswer {
+function describeTopic(topic: Topic, wantsOperations: boolean, context: RequestContext): TopicAnswer {
   return {
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.internal,
-    partitions: topic.partitions.map((state) => ({
-      errorCode: state.leader === -1 ? kafkaErrorCode('leader-not-available') : 0,
-      partitionIndex: state.index,
-      leaderId: state.leader,
-      leaderEpoch: state.leaderEpoch,
-      replicaNodes: state.replicas,
-      isrNodes: state.inSyncReplicas,
-    })),
-    topicAuthorizedOperations: operations,
+    partitions: topic.partitions.map((state) => describePartition(state, context)),
+    topicAuthorizedOperations: wantsOperations ? topicOperations(context, topic.name) : operationsNotAsked,
   }
 }

@@ -3,6 +3,7 @@ import { apis } from '@polylog/wire'
 import type { ErrorCode } from '../../errors/errors.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { checkGroup, mayTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 
 type Request = Infer<typeof OffsetCommitRequest>
@@ -15,7 +16,8 @@ export const offsetCommit = defineHandler({
   api: apis[8],
 
   async handle(request: Request, context) {
-    const named = request.topics.map((topic) => ({ topic, name: nameOf(topic, context) }))
+    checkGroup(context, 'read', request.groupId)
+    const named = request.topics.map((topic) => ({ topic, ...findName(topic, context) }))
     const known = named.filter(({ name }) => name !== undefined)
     const committed = await context.services.groups.commitOffsets({
       groupId: request.groupId,
@@ -24,12 +26,11 @@ export const offsetCommit = defineHandler({
       generation: request.generationIdOrMemberEpoch,
       topics: known.map(({ topic, name }) => ({ topic: name!, partitions: topic.partitions.map(offsetOf) })),
     })
-    // The coordinator answers in the order of the request; topics whose id nobody knows were never passed on.
+    // The coordinator answers in the order of the request; topics that were refused here were never passed on.
     const answers = committed.topics.values()
-    const topics = named.map(({ topic, name }) => {
-      const answer = name === undefined ? undefined : answers.next().value
-      const errors = answer?.partitions.map(({ error }) => error)
-      return describeTopic(topic, errors)
+    const topics = named.map(({ topic, refusal }) => {
+      const answer = refusal === undefined ? answers.next().value : undefined
+      return describeTopic(topic, (at) => refusal ?? answer?.partitions[at]?.error ?? null)
     })
     return { topics }
   },
@@ -43,8 +44,11 @@ export const offsetCommit = defineHandler({
   }),
 })
 
-function nameOf({ name, topicId }: AskedTopic, context: RequestContext): string | undefined {
-  return context.apiVersion < topicIdsSince ? name : context.services.topics.findById(topicId)?.name
+/** The topic to commit for, or why there is none. */
+function findName({ name, topicId }: AskedTopic, context: RequestContext): { name?: string; refusal?: ErrorCode } {
+  const found = context.apiVersion < topicIdsSince ? name : context.services.topics.findById(topicId)?.name
+  if (found === undefined) return { refusal: 'unknown-topic-id' }
+  return mayTopic(context, 'read', found) ? { name: found } : { refusal: 'topic-not-authorized' }
 }
 
 function offsetOf(asked: AskedTopic['partitions'][number]) {
@@ -56,14 +60,13 @@ function offsetOf(asked: AskedTopic['partitions'][number]) {
   }
 }
 
-/** `errors` is undefined for a topic that could not be found by its id. */
-function describeTopic({ name, topicId, partitions }: AskedTopic, errors: (ErrorCode | null)[] | undefined) {
+function describeTopic({ name, topicId, partitions }: AskedTopic, errorAt: (at: number) => ErrorCode | null) {
   return {
     name,
     topicId,
     partitions: partitions.map(({ partitionIndex }, at) => ({
       partitionIndex,
-      errorCode: kafkaErrorCode(errors === undefined ? 'unknown-topic-id' : errors[at]),
+      errorCode: kafkaErrorCode(errorAt(at)),
     })),
   }
 }

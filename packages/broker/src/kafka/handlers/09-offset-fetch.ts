@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../errors/errors.ts'
 import type { FetchedOffset } from '../../group/messages.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { mayGroup, mayTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 
 type Request = Infer<typeof OffsetFetchRequest>
@@ -41,7 +42,8 @@ export const offsetFetch = defineHandler({
 })
 
 function answerGroup({ groupId, topics }: AskedGroup, requireStable: boolean, context: RequestContext): GroupAnswer {
-  const named = topics?.map((topic) => ({ topic, name: nameOf(topic, context) })) ?? null
+  if (!mayGroup(context, 'describe', groupId)) return { groupId, errorCode: kafkaErrorCode('group-not-authorized') }
+  const named = topics?.map((topic) => ({ topic, ...findName(topic, context) })) ?? null
   const known = named?.filter(({ name }) => name !== undefined)
   const fetched = context.services.groups.fetchOffsets({
     groupId,
@@ -52,24 +54,28 @@ function answerGroup({ groupId, topics }: AskedGroup, requireStable: boolean, co
   if (named === null) {
     return { groupId, topics: fetched.topics.flatMap(({ topic, partitions }) => allOf(topic, partitions, context)) }
   }
-  // The coordinator answers in the order of the request; topics whose id nobody knows were never passed on.
+  // The coordinator answers in the order of the request; topics that were refused here were never passed on.
   const answers = fetched.topics.values()
   return {
     groupId,
-    topics: named.map(({ topic, name }) => {
-      if (name === undefined) return failedTopic(topic, kafkaErrorCode('unknown-topic-id'))
+    topics: named.map(({ topic, refusal }) => {
+      if (refusal !== undefined) return failedTopic(topic, kafkaErrorCode(refusal))
       const partitions = answers.next().value?.partitions ?? []
       return { name: topic.name, topicId: topic.topicId, partitions: partitions.map((each) => describe(each)) }
     }),
   }
 }
 
-function nameOf({ name, topicId }: AskedTopic, context: RequestContext): string | undefined {
-  return context.apiVersion < topicIdsSince ? name : context.services.topics.findById(topicId)?.name
+/** The topic that is asked for, or why it is not answered. */
+function findName({ name, topicId }: AskedTopic, context: RequestContext): { name?: string; refusal?: ErrorCode } {
+  const found = context.apiVersion < topicIdsSince ? name : context.services.topics.findById(topicId)?.name
+  if (found === undefined) return { refusal: 'unknown-topic-id' }
+  return mayTopic(context, 'describe', found) ? { name: found } : { refusal: 'topic-not-authorized' }
 }
 
 /** One topic of a group that was asked for everything. A topic that is gone has no id by which it could be named. */
 function allOf(name: string, partitions: readonly FetchedOffset[], context: RequestContext): TopicAnswer[] {
+  if (!mayTopic(context, 'describe', name)) return []
   const topicId = context.services.topics.find(name)?.id
   if (topicId === undefined && context.apiVersion >= topicIdsSince) return []
   return [{ name, topicId, partitions: partitions.map((each) => describe(each)) }]

@@ -1,6 +1,7 @@
 import { apis } from '@polylog/wire'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { checkGroup } from '../permission.ts'
 
 /** From these versions on the client knows what it is told. */
 const memberIdRequiredSince = 4
@@ -13,6 +14,7 @@ export const joinGroup = defineHandler({
 
   async handle(request, context) {
     const { apiVersion } = context
+    checkGroup(context, 'read', request.groupId)
     // The request's memory is used again when this call returns, and the group keeps the metadata.
     const protocols = request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) }))
     const joined = await context.services.groups.join({
@@ -29,6 +31,8 @@ export const joinGroup = defineHandler({
       skipAssignmentSupported: apiVersion >= skipAssignmentSince,
       reason: request.reason,
     })
+    // The rules may have changed while the others were waited for; without heartbeats the member is soon gone.
+    checkGroup(context, 'read', request.groupId)
     return {
       errorCode: kafkaErrorCode(joined.error),
       generationId: joined.generation,

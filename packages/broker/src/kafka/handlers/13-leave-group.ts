@@ -1,6 +1,7 @@
 import { apis } from '@polylog/wire'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { checkGroup } from '../permission.ts'
 
 /** From this version on several members leave at once (KIP-345); before, the one member's error is the answer's. */
 const batchedSince = 3
@@ -10,6 +11,7 @@ export const leaveGroup = defineHandler({
   api: apis[13],
 
   handle({ groupId, memberId, members }, context) {
+    checkGroup(context, 'read', groupId)
     const isBatched = context.apiVersion >= batchedSince
     const leaving = isBatched ? members : [{ memberId, groupInstanceId: null, reason: null }]
     const left = context.services.groups.leave({

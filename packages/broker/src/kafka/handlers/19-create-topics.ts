@@ -4,7 +4,9 @@ import { BrokerError } from '../../errors/errors.ts'
 import type { TopicSpec } from '../../topic/topics.ts'
 import { configSource, shownValue } from '../config-numbers.ts'
 import { findDuplicates } from '../duplicates.ts'
+import { kafkaErrorCode } from '../error-codes.ts'
 import { defineHandler } from '../handler.ts'
+import { checkTopic, mayCluster, mayTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 import { answerEach } from '../serve.ts'
 
@@ -25,6 +27,7 @@ export const createTopics = defineHandler({
       context,
       async (asked) => {
         if (duplicates.has(asked.name)) throw new BrokerError('invalid-request', 'The request names the topic twice.')
+        if (!mayCluster(context, 'create')) checkTopic(context, 'create', asked.name)
         return create(asked, request.validateOnly, context)
       },
       ({ name }, { errorCode, message }) => ({ name, errorCode, errorMessage: message, configs: null }),
@@ -36,12 +39,15 @@ export const createTopics = defineHandler({
 async function create(asked: Asked, validateOnly: boolean, context: RequestContext): Promise<TopicAnswer> {
   const { topics } = context.services
   const made = await topics.create(specOf(asked), validateOnly)
+  const outcome = { name: made.name, topicId: made.id, errorCode: 0, errorMessage: null }
+  // Whoever may not see settings makes a topic all the same, and is told nothing about it.
+  if (!mayTopic(context, 'describe-configs', made.name)) {
+    const topicConfigErrorCode = kafkaErrorCode('topic-not-authorized')
+    return { ...outcome, topicConfigErrorCode, numPartitions: -1, replicationFactor: -1, configs: [] }
+  }
   const configs = validateOnly ? [] : topics.describeConfigs(made.name)
   return {
-    name: made.name,
-    topicId: made.id,
-    errorCode: 0,
-    errorMessage: null,
+    ...outcome,
     numPartitions: made.partitions.length,
     replicationFactor: made.partitions[0]?.replicas.length ?? -1,
     configs: configs.map((entry) => ({

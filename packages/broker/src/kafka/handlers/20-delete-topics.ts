@@ -3,6 +3,7 @@ import { apis, errorCodes, uuidZero } from '@polylog/wire'
 import { BrokerError } from '../../errors/errors.ts'
 import { findDuplicates } from '../duplicates.ts'
 import { defineHandler } from '../handler.ts'
+import { checkTopic } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 import { answerEach } from '../serve.ts'
 
@@ -53,5 +54,8 @@ function checkedName(topic: Asked, duplicates: ReadonlySet<string>, context: Req
   const name = nameOf(topic, context)
   if (name === undefined) throw new BrokerError('unknown-topic-id')
   if (duplicates.has(name)) throw new BrokerError('invalid-request', 'The request names the topic twice.')
+  // Who may not describe the topic is not told which name the id stands for.
+  if (topic.name === null) checkTopic(context, 'describe', name)
+  checkTopic(context, 'delete', name)
   return name
 }

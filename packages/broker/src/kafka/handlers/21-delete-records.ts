@@ -2,6 +2,7 @@ import { apis } from '@polylog/wire'
 import { BrokerError } from '../../errors/errors.ts'
 import { findPartition } from '../find-partition.ts'
 import { defineHandler } from '../handler.ts'
+import { checkTopic } from '../permission.ts'
 import { answerEach } from '../serve.ts'
 
 /** Moves the start of logs forward; the answer has the start that is now durable. */
@@ -15,6 +16,7 @@ export const deleteRecords = defineHandler({
         partitions,
         context,
         async ({ partitionIndex, offset }) => {
+          checkTopic(context, 'delete', name)
           const partition = findPartition(context.services.topics, name, partitionIndex)
           if (typeof partition === 'string') throw new BrokerError(partition)
           return { partitionIndex, lowWatermark: await partition.deleteRecordsBefore(offset), errorCode: 0 }

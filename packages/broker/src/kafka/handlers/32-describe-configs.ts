@@ -2,7 +2,7 @@ import type { DescribeConfigsRequest, DescribeConfigsResponse, Infer, InferInput
 import { apis } from '@polylog/wire'
 import type { ConfigEntry } from '../../topic/topics.ts'
 import { configSource, configType, shownValue, synonymsOf } from '../config-numbers.ts'
-import { checkResource } from '../config-resource.ts'
+import { checkAccess, checkResource } from '../config-resource.ts'
 import { defineHandler } from '../handler.ts'
 import type { RequestContext } from '../request-context.ts'
 import { answerEach } from '../serve.ts'
@@ -11,7 +11,7 @@ type Request = Infer<typeof DescribeConfigsRequest>
 type Asked = Request['resources'][number]
 type Result = NonNullable<InferInput<typeof DescribeConfigsResponse>['results']>[number]
 
-/** The settings of topics and of this broker: all of them, as clients that change some write the others back. */
+/** The settings of topics, groups and of this broker: all of them, as clients that change some write the others back. */
 export const describeConfigs = defineHandler({
   api: apis[32],
 
@@ -39,8 +39,11 @@ export const describeConfigs = defineHandler({
 })
 
 function entriesOf(resource: Asked, context: RequestContext): readonly ConfigEntry[] {
-  const { topics, brokerSettings } = context.services
-  if (checkResource(resource, context) === 'topic') return topics.describeConfigs(resource.resourceName)
+  checkAccess(resource, 'describe-configs', context)
+  const { topics, brokerSettings, groupConfigs } = context.services
+  const kind = checkResource(resource, context)
+  if (kind === 'topic') return topics.describeConfigs(resource.resourceName)
+  if (kind === 'group') return groupConfigs.describe(resource.resourceName)
   // An empty name asks for defaults that were set for all brokers at run time; there are none.
   return resource.resourceName === '' ? [] : brokerSettings.describe()
 }

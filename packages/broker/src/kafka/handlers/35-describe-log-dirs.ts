@@ -3,6 +3,7 @@ import { apis } from '@polylog/wire'
 import { DiskError } from '../../host/disk.ts'
 import type { Partition } from '../../topic/partition.ts'
 import { defineHandler } from '../handler.ts'
+import { checkCluster } from '../permission.ts'
 import type { RequestContext } from '../request-context.ts'
 
 type Request = Infer<typeof DescribeLogDirsRequest>
@@ -16,6 +17,7 @@ export const describeLogDirs = defineHandler({
   api: apis[35],
 
   handle(request: Request, context) {
+    checkCluster(context, 'describe')
     const { dataDirectory } = context.services.config
     return {
       errorCode: 0,

@@ -2,10 +2,9 @@ import type { IncrementalAlterConfigsRequest, Infer } from '@polylog/wire'
 import { apis } from '@polylog/wire'
 import { BrokerError } from '../../errors/errors.ts'
 import type { ConfigChange } from '../../topic/topics.ts'
-import { checkChangeable, resourceKey } from '../config-resource.ts'
+import { alterConfigsOf } from '../alter-configs.ts'
 import { findDuplicates } from '../duplicates.ts'
 import { defineHandler } from '../handler.ts'
-import { answerEach } from '../serve.ts'
 
 type Request = Infer<typeof IncrementalAlterConfigsRequest>
 type Change = Request['resources'][number]['configs'][number]
@@ -13,31 +12,20 @@ type Change = Request['resources'][number]['configs'][number]
 /** By the number of AlterConfigOp.OpType. */
 const operations = ['set', 'delete', 'append', 'subtract'] as const
 
-/** Changes single settings of topics and leaves the others alone (KIP-339). */
+/** Changes single settings of topics and groups and leaves the others alone (KIP-339). */
 export const incrementalAlterConfigs = defineHandler({
   api: apis[44],
 
   async handle({ resources, validateOnly }: Request, context) {
-    const duplicates = findDuplicates(resources.map(resourceKey))
-    const responses = await answerEach(
-      resources,
-      context,
-      async (resource) => {
-        checkChangeable(resource, duplicates, context)
-        const { resourceType, resourceName, configs } = resource
-        if (findDuplicates(configs.map(({ name }) => name)).size > 0) {
-          throw new BrokerError('invalid-request', 'The request names a setting twice.')
-        }
-        await context.services.topics.changeConfigs(resourceName, configs.map(changeOf), validateOnly)
-        return { errorCode: 0, errorMessage: null as string | null, resourceType, resourceName }
-      },
-      ({ resourceType, resourceName }, { errorCode, message }) => ({
-        errorCode,
-        errorMessage: message,
-        resourceType,
-        resourceName,
-      }),
-    )
+    const { topics, groupConfigs } = context.services
+    const responses = await alterConfigsOf(resources, context, async (kind, { resourceName, configs }) => {
+      if (findDuplicates(configs.map(({ name }) => name)).size > 0) {
+        throw new BrokerError('invalid-request', 'The request names a setting twice.')
+      }
+      const changes = configs.map(changeOf)
+      if (kind === 'group') await groupConfigs.change(resourceName, changes, validateOnly)
+      else await topics.changeConfigs(resourceName, changes, validateOnly)
+    })
     return { responses }
   },
 })

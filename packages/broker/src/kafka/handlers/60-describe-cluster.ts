@@ -1,6 +1,6 @@
 import { apis, errorCodes } from '@polylog/wire'
 import { clusterOperations, operationsNotAsked } from '../authorized-operations.ts'
-import { ownNode } from '../broker-node.ts'
+import { findController, listNodes } from '../broker-node.ts'
 import { defineHandler } from '../handler.ts'
 
 const endpointTypes = { brokers: 1, controllers: 2 }
@@ -17,14 +17,16 @@ export const describeCluster = defineHandler({
       const error = isKnown ? errorCodes.MISMATCHED_ENDPOINT_TYPE : errorCodes.UNSUPPORTED_ENDPOINT_TYPE
       return { errorCode: error.code, errorMessage: 'This is a broker; it knows brokers only.', endpointType }
     }
-    const { nodeId, host, port, rack } = ownNode(context)
+    const brokers = listNodes(context).map(({ nodeId, host, port, rack }) => ({ brokerId: nodeId, host, port, rack }))
     return {
       errorCode: 0,
       endpointType,
       clusterId: config.clusterId,
-      controllerId: config.brokerId,
-      brokers: [{ brokerId: nodeId, host, port, rack }],
-      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations : operationsNotAsked,
+      controllerId: findController(context),
+      brokers,
+      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
+        ? clusterOperations(context)
+        : operationsNotAsked,
     }
   },
 

@@ -3,6 +3,7 @@ import { errorTable } from '../../errors/errors.ts'
 import { kafkaErrorCode } from '../error-codes.ts'
 import { findPartition } from '../find-partition.ts'
 import { defineHandler } from '../handler.ts'
+import { mayTopic } from '../permission.ts'
 
 /** The idempotent producers that partitions know. */
 export const describeProducers = defineHandler({
@@ -14,10 +15,17 @@ export const describeProducers = defineHandler({
       topics: request.topics.map(({ name, partitionIndexes }) => ({
         name,
         partitions: partitionIndexes.map((partitionIndex) => {
-          const partition = findPartition(topics, name, partitionIndex)
+          const partition = mayTopic(context, 'read', name)
+            ? findPartition(topics, name, partitionIndex)
+            : 'topic-not-authorized'
           if (typeof partition === 'string') {
             const errorMessage = errorTable[partition].message
             return { partitionIndex, errorCode: kafkaErrorCode(partition), errorMessage }
+          }
+          const { missingRecords } = partition
+          // The last sequences that are left are not the last that there were.
+          if (missingRecords !== undefined) {
+            return { partitionIndex, errorCode: kafkaErrorCode('storage'), errorMessage: missingRecords }
           }
           const activeProducers = partition.activeProducers().map((producer) => ({
             producerId: producer.producerId,

@@ -1,5 +1,7 @@
+import type { ErrorCode } from '../../errors/errors.ts'
 import { BrokerError } from '../../errors/errors.ts'
 import type { Clock } from '../../host/clock.ts'
+import type { Ownership } from '../../host/frame-memory.ts'
 import {
   batchBytesOf,
   baseOffsetOf,
@@ -22,9 +24,18 @@ import type {
   Partition,
   ReadRequest,
   ReadResult,
+  ReplicaFetch,
 } from '../../topic/partition.ts'
 
-/** A partition in memory for tests of the front-end. It commits at the end of the turn unless a test holds it. */
+interface Waiter {
+  readonly endOffset: number
+  readonly callback: (fault: AppendFault | undefined) => void
+}
+
+/**
+ * A partition in memory for tests of the front-end. What is appended is durable at the end of the turn, and committed once
+ * all `followers` have fetched it, unless a test holds it.
+ */
 export class MemoryPartition implements Partition {
   readonly topicName: string
   readonly topicId: string
@@ -33,6 +44,15 @@ export class MemoryPartition implements Partition {
   logStartOffset = 0
   highWatermark = 0
   logEndOffset = 0
+  durableOffset = 0
+  isSettled = true
+  missingRecords: string | undefined = undefined
+  /** Set by a test: broker ids that must have fetched what is committed. */
+  followers: readonly number[] = []
+  /** What followers said, the newest last. */
+  readonly noted: ReplicaFetch[] = []
+  /** Set by a test: where consumers are sent by their rack. */
+  readonly replicaByRack = new Map<string, number>()
   /** Set by a test: nothing commits until `commit` is called. */
   held = false
   /** Set by a test: reads of old data go by way of a promise. */
@@ -44,7 +64,8 @@ export class MemoryPartition implements Partition {
   private readonly clock: Clock
   private readonly batches: Buffer[] = []
   private readonly listeners = new Set<() => void>()
-  private waiting: { endOffset: number; callback: (fault: AppendFault | undefined) => void }[] = []
+  private waiting: Waiter[] = []
+  private waitingForDisk: Waiter[] = []
   private readonly epochStarts = new Map<number, number>([[0, 0]])
 
   constructor(clock: Clock, topicName: string, topicId: string, index: number) {
@@ -67,7 +88,7 @@ export class MemoryPartition implements Partition {
     return this.listeners.size
   }
 
-  append(batch: Uint8Array, _owned: boolean, _acks: -1 | 0 | 1): Appended | AppendFault {
+  append(batch: Uint8Array, _owned: Ownership, _acks: -1 | 0 | 1): Appended | AppendFault {
     const fault = findProducerBatchFault(batch, this.batchBytesMax)
     if (fault !== undefined) return fault
     const duplicate = this.findDuplicate(batch)
@@ -84,13 +105,44 @@ export class MemoryPartition implements Partition {
     return { baseOffset, endOffset: this.logEndOffset, logAppendTimeMs: -1, duplicate: false }
   }
 
-  /** Moves the high watermark to the log end, or fails everything that waits for it. */
+  /** Makes all that was appended durable, or fails everything that waits. */
   commit(fault?: AppendFault): void {
-    if (fault === undefined) this.highWatermark = this.logEndOffset
+    if (fault === undefined) this.durableOffset = this.logEndOffset
+    const ready = this.waitingForDisk.filter((each) => fault !== undefined || each.endOffset <= this.durableOffset)
+    this.waitingForDisk = this.waitingForDisk.filter((each) => !ready.includes(each))
+    for (const { callback } of ready) callback(fault)
+    this.moveHighWatermark(fault)
+  }
+
+  private moveHighWatermark(fault?: AppendFault): void {
+    this.highWatermark = Math.max(this.highWatermark, this.committedEnd())
     const ready = this.waiting.filter((each) => fault !== undefined || each.endOffset <= this.highWatermark)
     this.waiting = this.waiting.filter((each) => !ready.includes(each))
     for (const { callback } of ready) callback(fault)
     this.advance()
+  }
+
+  noteFetch(fetch: ReplicaFetch): ErrorCode | undefined {
+    if (!this.followers.includes(fetch.replicaId)) return 'unknown-leader-epoch'
+    this.noted.push(fetch)
+    if (this.committedEnd() > this.highWatermark) this.moveHighWatermark()
+    return undefined
+  }
+
+  /** Least end of all replicas. */
+  private committedEnd(): number {
+    const ends = this.followers.map((id) => this.noted.findLast((each) => each.replicaId === id)?.fetchOffset ?? 0)
+    return Math.min(this.durableOffset, ...ends)
+  }
+
+  preferredReadReplica(rack: string, _offset: number): number {
+    return this.replicaByRack.get(rack) ?? -1
+  }
+
+  /** As compaction does: the batch that holds an offset is gone. */
+  removeBatch(offset: number): void {
+    const at = this.batches.findIndex((batch) => baseOffsetOf(batch, 0) <= offset && lastOffsetOf(batch, 0) >= offset)
+    this.batches.splice(at, 1)
   }
 
   /** Starts a new leader epoch at the present log end. */
@@ -105,6 +157,11 @@ export class MemoryPartition implements Partition {
     else this.waiting.push({ endOffset, callback })
   }
 
+  whenDurable(endOffset: number, callback: (fault: AppendFault | undefined) => void): void {
+    if (endOffset <= this.durableOffset) callback(undefined)
+    else this.waitingForDisk.push({ endOffset, callback })
+  }
+
   appendRecords(_records: readonly InternalRecord[]): Promise<number> {
     return Promise.reject(new Error('the front-end writes no records of its own'))
   }
@@ -112,18 +169,32 @@ export class MemoryPartition implements Partition {
   read(request: ReadRequest): ReadResult | Promise<ReadResult> {
     const { offset } = request
     if (offset < this.logStartOffset || offset > this.logEndOffset) throw new BrokerError('offset-out-of-range')
-    const result = this.collect(request)
+    return this.open(request, this.highWatermark)
+  }
+
+  readForReplica(request: Omit<ReadRequest, 'isolation'>): ReadResult | Promise<ReadResult> {
+    const { offset } = request
+    if (offset < this.logStartOffset || offset > this.logEndOffset) throw new BrokerError('offset-out-of-range')
+    return this.open(request, this.durableOffset)
+  }
+
+  private open(request: Omit<ReadRequest, 'isolation'>, end: number): ReadResult | Promise<ReadResult> {
+    const result = this.collect(request, end)
     this.readsOpen++
     return this.slowReads ? new Promise((resolve) => this.clock.endOfTurn(() => resolve(result))) : result
   }
 
   readableBytes(offset: number, _isolation: IsolationLevel): number {
-    return this.visible(offset).reduce((sum, batch) => sum + batch.length, 0)
+    return this.visible(offset, this.highWatermark).reduce((sum, batch) => sum + batch.length, 0)
   }
 
   onAdvance(listener: () => void): () => void {
     this.listeners.add(listener)
     return () => this.listeners.delete(listener)
+  }
+
+  onReplicaAdvance(listener: () => void): () => void {
+    return this.onAdvance(listener)
   }
 
   async offsetForTimestamp(timestampMs: number) {
@@ -167,10 +238,10 @@ export class MemoryPartition implements Partition {
     }))
   }
 
-  private collect({ offset, bytesMax, atLeastOne }: ReadRequest): ReadResult {
+  private collect({ offset, bytesMax, atLeastOne }: Omit<ReadRequest, 'isolation'>, end: number): ReadResult {
     const chunks: Uint8Array[] = []
     let bytes = 0
-    for (const batch of this.visible(offset)) {
+    for (const batch of this.visible(offset, end)) {
       const isFirst = chunks.length === 0 && atLeastOne
       if (bytes + batchBytesOf(batch, 0) > bytesMax && !isFirst) break
       chunks.push(batch)
@@ -192,10 +263,8 @@ export class MemoryPartition implements Partition {
     }
   }
 
-  private visible(offset: number): Buffer[] {
-    return this.batches.filter(
-      (batch) => lastOffsetOf(batch, 0) >= offset && lastOffsetOf(batch, 0) < this.highWatermark,
-    )
+  private visible(offset: number, end: number): Buffer[] {
+    return this.batches.filter((batch) => lastOffsetOf(batch, 0) >= offset && lastOffsetOf(batch, 0) < end)
   }
 
   private findDuplicate(batch: Uint8Array): Buffer | undefined {

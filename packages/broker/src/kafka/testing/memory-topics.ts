@@ -1,5 +1,7 @@
 import { BrokerError } from '../../errors/errors.ts'
 import type { Host } from '../../host/host.ts'
+import { newPartition } from '../../image/partition-state.ts'
+import type { PartitionState } from '../../image/partition-state.ts'
 import type { ConfigChange, ConfigEntry, Topic, Topics, TopicSpec } from '../../topic/topics.ts'
 import { MemoryPartition } from './memory-partition.ts'
 
@@ -13,7 +15,9 @@ export class MemoryTopics implements Topics {
   gate: Promise<void> = Promise.resolve()
   private readonly host: Host
   private readonly topics = new Map<string, Topic>()
+  private readonly internal = new Map<string, Topic>()
   private readonly held = new Map<string, MemoryPartition>()
+  private readonly followed = new Map<string, MemoryPartition>()
 
   constructor(host: Host) {
     this.host = host
@@ -24,7 +28,7 @@ export class MemoryTopics implements Topics {
   }
 
   find(name: string): Topic | undefined {
-    return this.topics.get(name)
+    return this.topics.get(name) ?? this.internal.get(name)
   }
 
   findById(id: string): Topic | undefined {
@@ -33,6 +37,10 @@ export class MemoryTopics implements Topics {
 
   partition(name: string, index: number): MemoryPartition | undefined {
     return this.held.get(`${name}-${index}`)
+  }
+
+  follower(name: string, index: number): MemoryPartition | undefined {
+    return this.followed.get(`${name}-${index}`)
   }
 
   partitions(): Iterable<MemoryPartition> {
@@ -54,7 +62,7 @@ export class MemoryTopics implements Topics {
     }
     const count = spec.assignments?.length ?? (spec.partitionCount === -1 ? 1 : spec.partitionCount)
     const id = Buffer.from(this.host.random.bytes(16)).toString('base64url')
-    const topic = { name: spec.name, id, internal: false, partitions: states(count), configs }
+    const topic = { ...makeTopic(spec.name, id, count), configs }
     if (!validateOnly) this.put(topic)
     return topic
   }
@@ -123,14 +131,33 @@ export class MemoryTopics implements Topics {
     if (!validateOnly) this.topics.set(name, { ...topic, configs: kept })
   }
 
+  /** A topic of the broker itself, which `list` does not show so that tests need not count it. */
+  addInternal(name: string, partitionCount: number): void {
+    const id = Buffer.from(name.padEnd(16).slice(0, 16)).toString('base64url')
+    this.internal.set(name, { ...makeTopic(name, id, partitionCount), internal: true })
+  }
+
   /** For a test: another broker now leads the partition. */
   moveAway(name: string, index: number, leader: number): void {
-    const topic = this.known(name)
-    const partitions = topic.partitions.map((state) =>
-      state.index === index ? { ...state, leader, leaderEpoch: state.leaderEpoch + 1 } : state,
-    )
-    this.topics.set(name, { ...topic, partitions })
+    this.change(name, index, { leader, leaderEpoch: this.find(name)!.partitions[index]!.leaderEpoch + 1 })
     this.held.delete(`${name}-${index}`)
+  }
+
+  /** For a test: the state of a partition changes. */
+  change(name: string, index: number, change: Partial<PartitionState>): void {
+    const topic = this.find(name)!
+    const partitions = topic.partitions.map((state) => (state.index === index ? { ...state, ...change } : state))
+    const holder = topic.internal ? this.internal : this.topics
+    holder.set(name, { ...topic, partitions })
+  }
+
+  /** For a test: another broker now leads the partition, this one follows it. */
+  follow(name: string, index: number, leader: number): MemoryPartition {
+    const key = `${name}-${index}`
+    const partition = this.held.get(key)!
+    this.moveAway(name, index, leader)
+    this.followed.set(key, partition)
+    return partition
   }
 
   private put(topic: Topic): void {
@@ -150,14 +177,14 @@ export class MemoryTopics implements Topics {
   }
 }
 
+function makeTopic(name: string, id: string, partitionCount: number): Topic {
+  const partitions = states(partitionCount)
+  const placement = { kind: 'default' as const }
+  return { name, id, internal: false, partitions, configs: new Map(), placement, modRevision: 1 }
+}
+
 function states(count: number) {
-  return Array.from({ length: count }, (_, index) => ({
-    index,
-    leader: 1,
-    leaderEpoch: 0,
-    replicas: [1],
-    inSyncReplicas: [1],
-  }))
+  return Array.from({ length: count }, (_, index) => newPartition(index, [1], new Map()))
 }
 
 function checkConfig(name: string): void {

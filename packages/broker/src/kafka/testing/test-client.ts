@@ -12,6 +12,8 @@ interface Waiting {
 export class TestClient implements Receiver {
   /** Correlation ids of the answers, in the order in which they came. */
   readonly answered: number[] = []
+  /** Frames too small for an answer: tokens of a login after SaslHandshake 0. */
+  readonly bareAnswers: Buffer[] = []
   /** Resolves when the broker has closed the connection. */
   readonly closedByBroker: Promise<void>
   private readonly connection: Connection
@@ -118,6 +120,10 @@ export class TestClient implements Receiver {
   }
 
   private take(body: Buffer): void {
+    if (body.length < 4) {
+      this.bareAnswers.push(body)
+      return
+    }
     const correlationId = body.readInt32BE(0)
     this.answered.push(correlationId)
     this.waiting.get(correlationId)?.resolve(body)

@@ -1,0 +1,273 @@
+import { channel } from 'node:diagnostics_channel'
+import { compressionNames } from '@polylog/wire/records'
+import type { Compression } from '@polylog/wire/records'
+import { ClientError } from '../client-error.ts'
+import type { Cluster } from '../cluster.ts'
+import { MessageIds } from '../message-id.ts'
+import { expectKinds, expectOptions } from '../option-checks.ts'
+import type { OutgoingMessage, Sendable } from '../outgoing-message.ts'
+import { messageOf, recordOf } from '../outgoing-message.ts'
+import { recordBytesOf } from '../records/batch.ts'
+import type { Bytes } from '../records/record.ts'
+import type { Topic, TopicLike } from '../serialization/topic.ts'
+import { serialized, topicOf } from '../serialization/topic.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
+import type { Backoff } from '../waiting.ts'
+import { abortable, throwIfAborted } from '../waiting.ts'
+import type { PartitionerOption } from './partitioners.ts'
+import { partitionerOf } from './partitioners.ts'
+import { RecordSender, senderDefaults } from './record-sender.ts'
+
+export interface ProducerOptions {
+  /** Default 'none'. 'snappy' and 'lz4' need a package of that kind; 'zstd' Node 22.15. */
+  compression?: Compression
+  /** How long a message waits for others to share its batch. Default 0: only for those of the same turn of the event loop. */
+  lingerMs?: number
+  /** Most bytes of messages in one batch, before compression. Default 1,000,000, below Kafka's limit. */
+  batchBytesMax?: number
+  /** Bytes that may be on their way to the broker; calls beyond it wait. Default 32 MiB. */
+  bufferBytesMax?: number
+  partitioner?: PartitionerOption
+  /** 'all' (default): every in-sync replica has it; 'leader': the leader has it. */
+  acks?: 'all' | 'leader'
+  /** Default true: what is sent again after a lost answer is stored once. Needs acks 'all'. */
+  idempotent?: boolean
+  /** How long sending one message may take, retries included. Default 60 s. */
+  deliveryTimeoutMs?: number
+  /** Whether an unknown topic may be made. Default true; the broker's settings decide. */
+  createTopics?: boolean
+  /** Told of each message of `sendOneWay` that could not be sent. */
+  onOneWayError?: (error: ClientError, messageId: string) => void
+}
+
+export interface SendOptions {
+  /** Stops waiting. What was already handed over may still be stored. */
+  signal?: AbortSignal
+}
+
+/** A message that the broker has stored. */
+export interface SendResult {
+  /** The message's id. */
+  id: string
+  topic: string
+  partition: number
+  /** -1 if it was stored by an earlier attempt whose answer was lost. */
+  offset: number
+}
+
+/** Some messages of a batch could not be sent. `results` has an entry for each message, in order. */
+export class BatchError extends ClientError {
+  readonly results: readonly (SendResult | ClientError)[]
+
+  constructor(results: readonly (SendResult | ClientError)[]) {
+    const failures = results.filter((result) => result instanceof ClientError)
+    const first = failures[0]!
+    super(first.code, `${failures.length} of ${results.length} messages were not sent: ${first.message}`, {
+      cause: first,
+      kafkaCode: first.kafkaCode,
+      retriable: first.retriable,
+    })
+    this.name = 'BatchError'
+    this.results = results
+  }
+}
+
+const oneWayFailed = channel('polylog:producer:one-way-failed')
+
+const optionNames = [
+  'compression',
+  'lingerMs',
+  'batchBytesMax',
+  'bufferBytesMax',
+  'partitioner',
+  'acks',
+  'idempotent',
+  'deliveryTimeoutMs',
+  'createTopics',
+  'onOneWayError',
+] as const satisfies (keyof ProducerOptions)[]
+
+/** Sends messages. Made by `client.producer()`; many calls may be under way at a time. */
+export class MessageProducer {
+  readonly #sender: RecordSender
+  readonly #ids: MessageIds
+  readonly #onOneWayError: ProducerOptions['onOneWayError']
+  readonly #closeTimeoutMs: number
+  readonly #tracing: Tracing | undefined
+  readonly #onClose: () => void
+  /** By topic: the end of the serialisations under way, where those take time. */
+  readonly #serializing = new Map<string, Promise<void>>()
+  #closing: Promise<void> | undefined
+
+  constructor(
+    cluster: Cluster,
+    options: ProducerOptions,
+    client: { backoff: Backoff; closeTimeoutMs: number; tracing: Tracing | undefined; onClose: () => void },
+  ) {
+    checkOptions(options)
+    this.#ids = new MessageIds(cluster.environment)
+    this.#onOneWayError = options.onOneWayError
+    this.#closeTimeoutMs = client.closeTimeoutMs
+    this.#tracing = client.tracing
+    this.#onClose = client.onClose
+    this.#sender = new RecordSender(cluster, {
+      compression: options.compression ?? senderDefaults.compression,
+      lingerMs: options.lingerMs ?? senderDefaults.lingerMs,
+      batchBytesMax: options.batchBytesMax ?? senderDefaults.batchBytesMax,
+      bufferBytesMax: options.bufferBytesMax ?? 32 * 1024 * 1024,
+      partitioner: partitionerOf(options.partitioner ?? 'uniform', cluster.environment),
+      acks: options.acks === 'leader' ? 1 : -1,
+      idempotent: options.idempotent ?? options.acks !== 'leader',
+      deliveryTimeoutMs: options.deliveryTimeoutMs ?? senderDefaults.deliveryTimeoutMs,
+      createTopics: options.createTopics ?? senderDefaults.createTopics,
+      requestTimeoutMs: cluster.requestTimeoutMs,
+      backoff: client.backoff,
+    })
+  }
+
+  /**
+   * Sends a message and resolves when the broker has stored it.
+   * @throws ClientError 'invalid-value', 'timed-out', 'refused', 'aborted', 'closed'
+   */
+  send(topic: string, message: Sendable<Bytes>, options?: SendOptions): Promise<SendResult>
+  send<I>(topic: Topic<unknown, I>, message: Sendable<I>, options?: SendOptions): Promise<SendResult>
+  async send<I>(topic: TopicLike<unknown, I>, message: Sendable<I>, options: SendOptions = {}): Promise<SendResult> {
+    throwIfAborted(options.signal)
+    return abortable(this.#begin(topicOf(topic), messageOf(message)), options.signal)
+  }
+
+  /**
+   * Sends messages, each with its own key, partition and result, and resolves when all are stored. They travel in as many
+   * batches as their sizes ask for. None is fine.
+   * @throws BatchError if some could not be sent: its `results` say which
+   */
+  sendBatch(topic: string, messages: readonly Sendable<Bytes>[], options?: SendOptions): Promise<SendResult[]>
+  sendBatch<I>(topic: Topic<unknown, I>, messages: readonly Sendable<I>[], options?: SendOptions): Promise<SendResult[]>
+  async sendBatch<I>(
+    like: TopicLike<unknown, I>,
+    messages: readonly Sendable<I>[],
+    options: SendOptions = {},
+  ): Promise<SendResult[]> {
+    throwIfAborted(options.signal)
+    const topic = topicOf(like)
+    if (!Array.isArray(messages)) throw new ClientError('invalid', 'sendBatch() takes an array of messages')
+    const sending = Promise.all(
+      messages.map((message) => this.#begin(topic, messageOf(message)).catch((error: unknown) => failureOf(error))),
+    )
+    const results = await abortable(sending, options.signal)
+    if (results.some((result) => result instanceof ClientError)) throw new BatchError(results)
+    return results as SendResult[]
+  }
+
+  /**
+   * Hands a message over and returns its id at once. It is sent, and sent again, as by `send`; a failure is told to
+   * `onOneWayError` and on the diagnostics channel `polylog:producer:one-way-failed`. `close` waits for it.
+   * @throws ClientError 'buffer-full' when too much is on its way: `await producer.flush()` and try again
+   */
+  sendOneWay(topic: string, message: Sendable<Bytes>): string
+  sendOneWay<I>(topic: Topic<unknown, I>, message: Sendable<I>): string
+  sendOneWay<I>(topic: TopicLike<unknown, I>, sendable: Sendable<I>): string {
+    const message = messageOf(sendable)
+    const id = message.id ?? this.#ids.next()
+    if (!this.#sender.hasRoom(0)) {
+      throw new ClientError('buffer-full', 'too much is on its way to the broker; wait with producer.flush()')
+    }
+    this.#begin(topicOf(topic), { ...message, id }).catch((error: unknown) => {
+      const failure = failureOf(error)
+      if (oneWayFailed.hasSubscribers) oneWayFailed.publish({ messageId: id, error: failure })
+      this.#onOneWayError?.(failure, id)
+    })
+    return id
+  }
+
+  /** As `sendOneWay`, for many; returns their ids. @throws ClientError 'buffer-full' before any is handed over */
+  sendOneWayBatch(topic: string, messages: readonly Sendable<Bytes>[]): string[]
+  sendOneWayBatch<I>(topic: Topic<unknown, I>, messages: readonly Sendable<I>[]): string[]
+  sendOneWayBatch<I>(topic: TopicLike<unknown, I>, messages: readonly Sendable<I>[]): string[] {
+    const given = messages.map((message) => ({ ...messageOf(message) }))
+    const size = given.reduce((sum, { value }) => sum + sizeOf(value), 0)
+    if (given.length > 0 && !this.#sender.hasRoom(size)) {
+      throw new ClientError('buffer-full', 'too much is on its way to the broker; wait with producer.flush()')
+    }
+    const described = topicOf(topic)
+    return given.map((message) => this.sendOneWay(described, message))
+  }
+
+  /** Resolves when everything sent so far is stored or has failed. */
+  async flush(): Promise<void> {
+    await Promise.all(this.#serializing.values())
+    await this.#sender.flush()
+  }
+
+  /**
+   * Takes nothing more, sends what there is, and rejects what is not stored within the time-out (default: the client's) with
+   * 'closed'. Calling it again waits for the first call.
+   */
+  close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#sender.close(options.timeoutMs ?? this.#closeTimeoutMs).finally(this.#onClose)
+    return this.#closing
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  #begin<I>(topic: Topic<unknown, I>, message: OutgoingMessage<I>): Promise<SendResult> {
+    if (this.#tracing === undefined) return this.#handOver(topic, message)
+    const named = { ...message, id: message.id ?? this.#ids.next() }
+    return this.#tracing.sending(topic.name, named, (traced) => this.#handOver(topic, traced))
+  }
+
+  async #handOver<I>(topic: Topic<unknown, I>, message: OutgoingMessage<I>): Promise<SendResult> {
+    const value = topic.serializer.serialize(message.value)
+    const before = this.#serializing.get(topic.name)
+    if (!(value instanceof Promise) && before === undefined) return this.#send(topic.name, message, value)
+    // Those of one topic are handed over in the order of their calls, whichever is ready first.
+    const sending = (async () => {
+      const [bytes] = await Promise.allSettled([value, before])
+      if (bytes.status === 'rejected') throw bytes.reason
+      return { result: this.#send(topic.name, message, bytes.value) }
+    })()
+    const done = sending.then(
+      () => undefined,
+      () => undefined,
+    )
+    this.#serializing.set(topic.name, done)
+    const { result } = await sending.finally(() => {
+      if (this.#serializing.get(topic.name) === done) this.#serializing.delete(topic.name)
+    })
+    return result
+  }
+
+  async #send(topic: string, message: OutgoingMessage<unknown>, value: Bytes): Promise<SendResult> {
+    const id = message.id ?? this.#ids.next()
+    const record = recordOf(message, serialized(value), id)
+    const { partition, offset } = await this.#sender.send(topic, record)
+    return { id, topic, partition, offset }
+  }
+}
+
+function sizeOf(value: unknown): number {
+  return typeof value === 'string' || value instanceof Uint8Array ? recordBytesOf({ value }) : 64
+}
+
+function failureOf(error: unknown): ClientError {
+  if (error instanceof ClientError) return error
+  return new ClientError('invalid-value', `the message could not be made: ${String(error)}`, { cause: error })
+}
+
+function checkOptions(options: ProducerOptions): void {
+  expectOptions('producer', options, optionNames, ['lingerMs', 'batchBytesMax', 'bufferBytesMax', 'deliveryTimeoutMs'])
+  expectKinds('producer', options, {
+    acks: ['all', 'leader'],
+    idempotent: 'boolean',
+    createTopics: 'boolean',
+    onOneWayError: 'function',
+  })
+  if (options.compression !== undefined && !compressionNames.includes(options.compression)) {
+    throw new ClientError('invalid-options', `there is no compression "${options.compression}"`)
+  }
+  if (options.acks === 'leader' && options.idempotent === true) {
+    throw new ClientError('invalid-options', "an idempotent producer needs acks 'all'")
+  }
+}

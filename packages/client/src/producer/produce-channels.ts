@@ -1,0 +1,71 @@
+import { apis } from '@polylog/wire'
+import type { ProduceResponse } from '@polylog/wire'
+import { ClientError, refusal } from '../client-error.ts'
+import type { Cluster } from '../cluster.ts'
+import { groupedBy } from '../grouping.ts'
+
+interface Item {
+  topic: string
+  partition: number
+  records: Uint8Array
+  timeoutMs: number
+  resolve: (baseOffset: number) => void
+  reject: (error: unknown) => void
+}
+
+/** Puts the batches that a turn of the event loop has for one broker into one Produce request. */
+export class ProduceChannels {
+  readonly #cluster: Cluster
+  readonly #acks: number
+  readonly #waiting = new Map<number, Item[]>()
+
+  constructor(cluster: Cluster, acks: number) {
+    this.#cluster = cluster
+    this.#acks = acks
+  }
+
+  /** Sends a batch; resolves with the offset of its first record. @throws ClientError */
+  send(leader: number, topic: string, partition: number, records: Uint8Array, timeoutMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const item = { topic, partition, records, timeoutMs, resolve, reject }
+      const waiting = this.#waiting.get(leader)
+      if (waiting !== undefined) return void waiting.push(item)
+      this.#waiting.set(leader, [item])
+      this.#cluster.environment.soon(() => void this.#flush(leader))
+    })
+  }
+
+  async #flush(leader: number): Promise<void> {
+    const items = this.#waiting.get(leader) ?? []
+    this.#waiting.delete(leader)
+    try {
+      const timeoutMs = Math.max(1, Math.min(...items.map((item) => item.timeoutMs)))
+      const request = {
+        acks: this.#acks,
+        timeoutMs,
+        topicData: [...groupedBy(items, ({ topic }) => topic)].map(([name, group]) => ({
+          name,
+          partitionData: group.map(({ partition, records }) => ({ index: partition, records })),
+        })),
+      }
+      const answer = await this.#cluster.broker(leader, apis[0], request, { timeoutMs })
+      for (const item of items) settle(item, answer)
+    } catch (error) {
+      for (const item of items) item.reject(error)
+    }
+  }
+}
+
+function settle(item: Item, answer: ProduceResponse): void {
+  const { topic, partition } = item
+  const result = answer.responses
+    .find(({ name }) => name === topic)
+    ?.partitionResponses.find(({ index }) => index === partition)
+  if (result === undefined) {
+    item.reject(new ClientError('corrupt', 'the Produce answer lacks the partition it is about'))
+  } else if (result.errorCode === 0) item.resolve(result.baseOffset)
+  else {
+    const reason = result.recordErrors[0]?.batchIndexErrorMessage ?? result.errorMessage
+    item.reject(refusal(result.errorCode, `cannot write to partition ${partition} of "${topic}"`, reason))
+  }
+}
