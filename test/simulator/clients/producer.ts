@@ -69,6 +69,8 @@ export class Producer {
   readonly #sequences = new Map<string, number>()
   /** Logs that have acknowledged a batch. */
   readonly #opened = new Set<string>()
+  /** Logs that took nothing any more. */
+  readonly #givenUp = new Set<string>()
   #mark: Pick<ProducerMark, 'producerId' | 'producerEpoch'> = { producerId: -1, producerEpoch: -1 }
   #recordCount = 0
   #pending: Pending[] = []
@@ -140,11 +142,10 @@ export class Producer {
     const window = this.#pending
     const settled = await Promise.all(window.map((pending) => this.#sendOnce(pending)))
     const left = window.filter((_, index) => !settled[index])
-    if (this.#options.idempotent) this.#pending = left
-    else {
-      for (const { send } of left) this.#parts.recorder.end(send, 'unknown')
-      this.#pending = []
-    }
+    // What stands behind a batch that was given up would leave a gap in the sequence: no broker may take it, ever.
+    const { idempotent } = this.#options
+    this.#pending = left.filter(({ send }) => idempotent && !this.#givenUp.has(send.log))
+    for (const pending of left) if (!this.#pending.includes(pending)) this.#parts.recorder.end(pending.send, 'unknown')
     return left.length === 0
   }
 
@@ -179,6 +180,7 @@ export class Producer {
       return true
     }
     if (rottenErrors.has(error) && tryCount > rottenTryCountMax && this.#mayRefuseForEver(send.log)) {
+      this.#givenUp.add(send.log)
       recorder.end(send, 'unknown')
       return true
     }
