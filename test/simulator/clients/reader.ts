@@ -26,8 +26,17 @@ interface Position {
   partition: number
   log: string
   offset: number
-  /** Must be told to the broker in the next request of the session. */
-  changed: boolean
+}
+
+/** What a broker keeps of this reader (KIP-227). */
+interface FetchSession {
+  id: number
+  epoch: number
+  /**
+   * Offset by log, as the broker was told it: from there it goes on answering, in this session, whatever the reader has read
+   * meanwhile in another one.
+   */
+  readonly told: Map<string, number>
 }
 
 /** Reads all logs of the catalogue by offset, forward, and now and then from an earlier place again. */
@@ -37,7 +46,7 @@ export class Reader {
   readonly #options: ReaderOptions
   readonly #positions = new Map<string, Position>()
   /** Fetch sessions by broker id. */
-  readonly #fetchSessions = new Map<number, { id: number; epoch: number }>()
+  readonly #fetchSessions = new Map<number, FetchSession>()
 
   constructor(parts: ClientParts, options: ReaderOptions) {
     this.#session = new Session(parts)
@@ -61,13 +70,12 @@ export class Reader {
       for (let partition = 0; partition < topic.partitionCount; partition += 1) {
         const log = logOf(topic.id, partition)
         if (this.#positions.has(log)) continue
-        this.#positions.set(log, { topic, partition, log, offset: 0, changed: true })
+        this.#positions.set(log, { topic, partition, log, offset: 0 })
       }
     }
     for (const position of this.#positions.values()) {
       if (position.offset === 0 || !random.chance(this.#options.rewindShare)) continue
       position.offset = random.below(position.offset)
-      position.changed = true
     }
   }
 
@@ -81,13 +89,13 @@ export class Reader {
       const connection = await this.#session.leader(some.topic.id, some.partition)
       const leader = this.#leaderOf(some)
       const led = all.filter((position) => this.#leaderOf(position) === leader)
-      const fetchSession = this.#fetchSessions.get(leader) ?? { id: 0, epoch: 0 }
-      const asked = led.filter(({ changed }) => fetchSession.epoch === 0 || changed)
-      // In a session the broker answers for partitions that were asked for earlier as well.
-      const positions = new Map(led.map(({ log, offset }) => [log, offset]))
+      const fetchSession = this.#fetchSessions.get(leader) ?? { id: 0, epoch: 0, told: new Map<string, number>() }
+      const { epoch, told } = fetchSession
+      const asked = led.filter(({ log, offset }) => epoch === 0 || told.get(log) !== offset)
+      for (const { log, offset } of asked) told.set(log, offset)
       const request = this.#request(asked, fetchSession)
       const answer = await connection.exchange(apis[1], 13, request, this.#options.maxWaitMs + 5000)
-      this.#take(answer, positions, begin, leader)
+      this.#take(answer, { led, leader, fetchSession }, begin)
       await this.#reset()
     } catch (error) {
       if (!(error instanceof NoAnswer)) throw error
@@ -106,9 +114,8 @@ export class Reader {
     this.#fetchSessions.clear()
   }
 
-  #request(asked: readonly Position[], { id, epoch }: { id: number; epoch: number }) {
+  #request(asked: readonly Position[], { id, epoch }: FetchSession) {
     const { maxWaitMs, minBytes, partitionBytesMax, sessions } = this.#options
-    for (const position of asked) position.changed = false
     const topics = [...Map.groupBy(asked, ({ topic }) => topic.id)].map(([topicId, positions]) => ({
       topicId,
       partitions: positions.map(({ partition, offset }) => ({
@@ -130,45 +137,52 @@ export class Reader {
     }
   }
 
-  #take(answer: FetchResponse, positions: ReadonlyMap<string, number>, begin: number, leader: number): void {
+  #take(
+    answer: FetchResponse,
+    { led, leader, fetchSession }: { led: readonly Position[]; leader: number; fetchSession: FetchSession },
+    begin: number,
+  ): void {
     if (answer.errorCode !== 0) {
       this.#fetchSessions.delete(leader)
       return
     }
     if (this.#options.sessions) {
-      const epoch = this.#fetchSessions.get(leader)?.epoch ?? 0
-      this.#fetchSessions.set(leader, { id: answer.sessionId, epoch: answer.sessionId === 0 ? 0 : epoch + 1 })
+      fetchSession.epoch = answer.sessionId === 0 ? 0 : fetchSession.epoch + 1
+      fetchSession.id = answer.sessionId
+      this.#fetchSessions.set(leader, fetchSession)
     }
     for (const { topicId, partitions } of answer.responses) {
       for (const partition of partitions) {
         const log = logOf(topicId, partition.partitionIndex)
         const position = this.#positions.get(log)
-        const from = positions.get(log)
         if (position === undefined) throw new Error(`an answer for ${log}, which is not in the session`)
         // Asked for earlier in this session; since then another broker was said to lead it.
-        if (from === undefined) this.#leadersChanged()
-        else this.#takePartition(position, partition, { begin, from })
+        if (!led.includes(position)) this.#leadersChanged()
+        else {
+          const from = fetchSession.told.get(log)!
+          if (!this.#takePartition(position, partition, { begin, from })) fetchSession.told.delete(log)
+        }
       }
     }
   }
 
+  /** @returns whether the reader goes on from what it was given */
   #takePartition(
     position: Position,
     answer: FetchResponse['responses'][number]['partitions'][number],
     asked: { begin: number; from: number },
-  ): void {
+  ): boolean {
     const { recorder, name } = this.#parts
     const error = nameOfError(answer.errorCode)
     if (error === 'UNKNOWN_TOPIC_ID' || error === 'UNKNOWN_TOPIC_OR_PARTITION') {
       this.#forgetIfGone(position)
-      return
+      return false
     }
     if (error === 'NOT_LEADER_OR_FOLLOWER') this.#leadersChanged()
-    position.changed = true
-    if (error !== 'NONE' && error !== 'OFFSET_OUT_OF_RANGE') return
+    if (error !== 'NONE' && error !== 'OFFSET_OUT_OF_RANGE') return false
     const next = recordPoll(recorder, answer, { ...asked, log: position.log, consumer: name })
-    position.changed = next !== asked.from
     position.offset = next ?? outOfRange
+    return next !== undefined
   }
 
   /** What was out of range starts anew at the beginning. */
