@@ -37,9 +37,16 @@ export class ShareMembership {
     return this.#parts.catalogue.topics.filter(({ lasting }) => lasting)
   }
 
-  /** Whether every log is this member's, with others or alone. */
+  /**
+   * Whether every log that is known is this member's, with others or alone. It may have more: a topic has grown although
+   * the answer that said so was lost.
+   */
   get hasAll(): boolean {
-    return this.#targets.length === this.topics.reduce((sum, { partitionCount }) => sum + partitionCount, 0)
+    const logs = new Set(this.#targets.map(({ log }) => log))
+    const known = this.topics.flatMap(({ id, partitionCount }) =>
+      Array.from({ length: partitionCount }, (_, partition) => logOf(id, partition)),
+    )
+    return known.every((log) => logs.has(log))
   }
 
   /** The coordinator that it last heard of. @throws NoAnswer, NoMember */
