@@ -14,6 +14,7 @@ import type { Acquired, AcquireRequest } from './queue-manager.ts'
 import type { Acknowledgement } from './queue-messages.ts'
 import { QueuePartition } from './queue-partition.ts'
 import type { QueueStore, StoredQueue } from './queue-store.ts'
+import { StoredStart } from './stored-start.ts'
 import { UnstoredCounts } from './unstored-counts.ts'
 
 /** What all queues of a broker share. */
@@ -57,8 +58,7 @@ export class LedQueue {
   readonly #unstored = new UnstoredCounts()
   #unstoredTimer: Timer | undefined
   #isUnstoredDue = false
-  /** Where the queue begins as the last write has told, or is telling. */
-  #toldStart: number
+  readonly #start: StoredStart
   #isFlushDue = false
   #openWrites = 0
   #isWriting = false
@@ -87,7 +87,7 @@ export class LedQueue {
     const ranges = stored.ranges.filter(({ lastOffset }) => lastOffset < partition.highWatermark)
     this.#queue = new QueuePartition(config, startOffset, ranges, around.counts)
     this.#queue.advanceStart(partition.logStartOffset)
-    this.#toldStart = stored.startOffset
+    this.#start = new StoredStart(stored.startOffset)
     this.lastUsedMs = around.clock.monotonicMs()
   }
 
@@ -105,6 +105,7 @@ export class LedQueue {
       !this.#isBurying &&
       !this.#isFlushDue &&
       this.#unstored.isEmpty &&
+      this.#start.isAtRest &&
       this.#queue.isAtRest
     )
   }
@@ -203,11 +204,32 @@ export class LedQueue {
     return new Promise((resolve) => {
       this.#queue.advanceStart(this.partition.logStartOffset)
       const isBlocked = this.#isBlocked
-      const refusal = this.#queue.acknowledge(memberId, acknowledgements, nowMs, resolve)
+      const done = this.#unlessBefore(this.#queue.startOffset, acknowledgements, resolve)
+      const refusal = this.#queue.acknowledge(memberId, acknowledgements, nowMs, done)
       if (refusal !== undefined) resolve(refusal)
       this.#changed()
       if (isBlocked && !this.#isBlocked) this.#notify()
     })
+  }
+
+  /**
+   * What is said of messages before the start changes nothing, and counts as done: but no sooner than the store has that start,
+   * or they could come back with the next leader although they were confirmed.
+   */
+  #unlessBefore(
+    startOffset: number,
+    acknowledgements: readonly Acknowledgement[],
+    resolve: (fault: ErrorCode | undefined) => void,
+  ): (fault: ErrorCode | undefined) => void {
+    const isBefore = acknowledgements.some(({ firstOffset }) => firstOffset < startOffset)
+    if (!isBefore || this.#start.covers(startOffset)) return resolve
+    return (fault) => {
+      if (fault !== undefined) resolve(fault)
+      else {
+        if (!this.#isWriting) this.#start.retry()
+        this.#start.whenStored(startOffset, resolve)
+      }
+    }
   }
 
   /** Resolves once what was released can be acquired by others. */
@@ -224,6 +246,7 @@ export class LedQueue {
     this.#timer?.cancel()
     this.#unstoredTimer?.cancel()
     this.#queue.end(fault)
+    this.#start.end(fault)
     this.#stopListening?.()
     this.#notify()
     this.#listeners.clear()
@@ -271,7 +294,7 @@ export class LedQueue {
 
   /** Something to write though nothing changes: else who asks how far the group is would be told of what the log has lost. */
   get #hasNews(): boolean {
-    return this.#isUnstoredDue || this.#queue.startOffset > this.#toldStart
+    return this.#isUnstoredDue || this.#start.isNews(this.#queue.startOffset)
   }
 
   /** One write at a time: what comes meanwhile goes together in the next. */
@@ -282,7 +305,7 @@ export class LedQueue {
     const ranges = [...told.ranges, ...unstored].toSorted((a, b) => a.firstOffset - b.firstOffset)
     const change = { ...told, ranges, stateEpoch: this.#stateEpoch, leaderEpoch: this.leaderEpoch }
     this.#isUnstoredDue = false
-    this.#toldStart = change.startOffset
+    this.#start.tell(change.startOffset)
     const startMs = clock.monotonicMs()
     this.#isWriting = true
     this.#openWrites++
@@ -291,6 +314,7 @@ export class LedQueue {
     try {
       await store.write(this.id, change)
       this.#unstored.written()
+      this.#start.written()
       stateWritten(clock.monotonicMs() - startMs)
     } catch (error) {
       failure = error
@@ -319,7 +343,9 @@ export class LedQueue {
     }
     const isReady = this.#queue.failed(batch, clock.monotonicMs(), this.#end ?? fault)
     this.#unstored.failed(batch)
-    if (!this.#unstored.isEmpty && this.#end === undefined) this.#storeLater()
+    this.#start.failed(this.#end ?? fault)
+    const isBehind = !this.#unstored.isEmpty || !this.#start.covers(this.#queue.startOffset)
+    if (isBehind && this.#end === undefined) this.#storeLater()
     if (lost.has(fault) && this.#end === undefined) {
       this.end(fault)
       this.#lost(fault)
@@ -331,6 +357,7 @@ export class LedQueue {
     this.#unstoredTimer?.cancel()
     this.#unstoredTimer = this.#around.clock.startTimer(unstoredRetryMs, () => {
       this.#isUnstoredDue = !this.#unstored.isEmpty
+      if (!this.#isWriting) this.#start.retry()
       this.#changed()
     })
   }

@@ -321,6 +321,53 @@ describe('queues on the leader', () => {
     equal((await world.stateLog.summary(queueId))?.startOffset, 6)
   })
 
+  it('confirm nothing for a start that deletion has moved and nobody has stored: a successor may not know of it', async () => {
+    const world = await QueueWorld.make()
+    await world.append(10)
+    await world.acquire('a')
+    world.log.failure = { code: 'storage', kept: false }
+    world.partition.logStartOffset = 5
+    equal(await say(world, 'a', 0, 4, 'accept'), 'storage')
+    equal(await say(world, 'a', 0, 4, 'accept'), 'storage', 'also where that write was made before')
+    world.log.failure = null
+    world.partition.logStartOffset = 0
+    await world.restart()
+    deepEqual(await world.acquire('b'), ['0-9 x1'])
+  })
+
+  it('confirm what lies before a start that deletion has moved once that start is stored', async () => {
+    const world = await QueueWorld.make()
+    await world.append(10)
+    await world.acquire('a')
+    world.log.held = true
+    world.partition.logStartOffset = 5
+    const answered = world.queues.acknowledge(queueId, 'a', [{ firstOffset: 2, lastOffset: 4, types: ['accept'] }])
+    let isAnswered = false
+    void answered.then(() => (isAnswered = true))
+    await world.run(10)
+    equal(isAnswered, false)
+    world.log.held = false
+    world.log.release()
+    equal(await world.eventually(answered), undefined)
+    world.partition.logStartOffset = 0
+    await world.restart()
+    deepEqual(await world.acquire('b'), ['5-9 x1'])
+  })
+
+  it('store a start that deletion has moved again and again until that is done', async () => {
+    const world = await QueueWorld.make()
+    await world.append(10)
+    await world.acquire('a')
+    world.log.failure = { code: 'storage', kept: false }
+    world.partition.logStartOffset = 5
+    deepEqual(await world.acquire('b'), [])
+    await world.run(2500)
+    world.log.failure = null
+    equal((await world.stateLog.summary(queueId))?.startOffset, 0)
+    await world.run(1500)
+    equal((await world.stateLog.summary(queueId))?.startOffset, 5)
+  })
+
   it('settle what compaction has taken, and go on behind it', async () => {
     const world = await QueueWorld.make()
     await world.append(3, 3, 3)
