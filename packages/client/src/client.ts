@@ -21,14 +21,14 @@ import { SubscriptionBuilder } from './group/subscription-builder.ts'
 import { GroupSubscription } from './group/group-subscription.ts'
 import type { SubscriptionOptions } from './group/subscription-options.ts'
 import { expectSubscriptionOptions } from './group/subscription-options.ts'
-import { expectHandler, expectKinds, expectOptions } from './option-checks.ts'
+import type { NumberKind } from './option-checks.ts'
+import { closeTimeoutOf, expectHandler, expectKinds, expectOptions } from './option-checks.ts'
 import type { ProducerOptions } from './producer/message-producer.ts'
 import { MessageProducer } from './producer/message-producer.ts'
 import type { Sendable } from './outgoing-message.ts'
-import type { Bytes } from './records/record.ts'
 import type { RequestOptions } from './request/requester.ts'
 import { Requester } from './request/requester.ts'
-import type { Topic, TopicLike } from './serialization/topic.ts'
+import type { InputOf, TopicLike } from './serialization/topic.ts'
 import type { ClientStatus } from './status.ts'
 import { StatusHub } from './status.ts'
 import type { OpenTelemetry } from './telemetry/open-telemetry.ts'
@@ -88,8 +88,13 @@ const optionNames = [
   'signal',
 ] as const satisfies (keyof ConnectOptions)[]
 
-const timeoutNames = ['startTimeoutMs', 'connectTimeoutMs', 'requestTimeoutMs', 'closeTimeoutMs'] as const
-const backoffNames = ['initialMs', 'maxMs'] as const satisfies (keyof Backoff)[]
+const timeouts = {
+  startTimeoutMs: 'time',
+  connectTimeoutMs: 'time',
+  requestTimeoutMs: 'time',
+  closeTimeoutMs: 'time',
+} as const satisfies Partial<Record<keyof ConnectOptions, NumberKind>>
+const backoffTimes = { initialMs: 'time', maxMs: 'time' } as const satisfies Record<keyof Backoff, NumberKind>
 
 interface Closable {
   close(options?: { timeoutMs?: number }): Promise<void>
@@ -142,9 +147,9 @@ export class Client implements ConsumerMaker, SubscriptionMaker {
 
   /** Use `connect`. @throws ClientError 'invalid-options' */
   constructor(environment: Environment, options: ConnectOptions) {
-    expectOptions('client', options, optionNames, timeoutNames)
+    expectOptions('client', options, optionNames, timeouts)
     expectKinds('client', options, { clientId: 'text', topics: 'array', check: 'boolean' })
-    expectOptions('client (retry)', options.retry ?? {}, backoffNames, backoffNames)
+    expectOptions('client (retry)', options.retry ?? {}, Object.keys(backoffTimes), backoffTimes)
     const clientId = options.clientId ?? 'polylog'
     this.#environment = environment
     this.#backoff = { initialMs: options.retry?.initialMs ?? 50, maxMs: options.retry?.maxMs ?? 5000 }
@@ -241,9 +246,11 @@ export class Client implements ConsumerMaker, SubscriptionMaker {
    * Sends a message and waits for what the handler of a consumer returns for it: text and bytes as they are, all else as JSON.
    * @throws ClientError 'timed-out', 'request-failed' (the handler failed as often as it may), 'aborted', 'closed'
    */
-  request<R = Buffer | null>(topic: string, message: Sendable<Bytes>, options?: RequestOptions<R>): Promise<R>
-  request<I, R = Buffer | null>(topic: Topic<unknown, I>, message: Sendable<I>, options?: RequestOptions<R>): Promise<R>
-  async request<I, R>(topic: TopicLike<unknown, I>, message: Sendable<I>, options: RequestOptions<R> = {}): Promise<R> {
+  async request<L extends TopicLike<unknown, never>, R = Buffer | null>(
+    topic: L,
+    message: Sendable<InputOf<L>>,
+    options: RequestOptions<R> = {},
+  ): Promise<R> {
     this.#expectOpen()
     this.#requester ??= new Requester(this.#context)
     return this.#requester.request(topic, message, options)
@@ -264,8 +271,8 @@ export class Client implements ConsumerMaker, SubscriptionMaker {
    * have; then the connections. What is not done within the time-out (default `closeTimeoutMs`) is given up.
    * Calling it again waits for the first call.
    */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closed ??= this.#close(options.timeoutMs ?? this.#closeTimeoutMs)
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(closeTimeoutOf(options, this.#closeTimeoutMs))
     return this.#closed
   }
 

@@ -33,7 +33,7 @@ export type { PartitionedMessage, Partitioner, PartitionerOption } from './produ
 export type { Bytes } from './records/record.ts'
 export type { RequestOptions } from './request/requester.ts'
 export type { SchemaInput, SchemaOutput, StandardSchemaV1 } from './serialization/standard-schema.ts'
-export type { Serializer, Topic, TopicLike } from './serialization/topic.ts'
+export type { InputOf, Serializer, Topic, TopicLike } from './serialization/topic.ts'
 export { json, text, topic } from './serialization/topic.ts'
 export type { Credentials, SaslMechanism } from './sasl.ts'
 export type { ClientStatus } from './status.ts'

@@ -21,7 +21,24 @@ function refuses(call: () => unknown, code: ClientError['code'], pattern: RegExp
 describe('options of consumers', () => {
   const consumer = { group: 'g', topic: 't' }
   const cases: [options: object, pattern: RegExp][] = [
-    [{ concurrency: '3' }, /option "concurrency" of a consumer is a number, 0 or more, not "3"/],
+    [{ concurrency: '3' }, /option "concurrency" of a consumer is a whole number, 1 or more, not "3"/],
+    [{ concurrency: 1.5 }, /a whole number, 1 or more, not 1.5/],
+    [{ concurrency: 0 }, /a whole number, 1 or more, not 0/],
+    [{ concurrency: Number.NaN }, /a whole number, 1 or more, not NaN/],
+    [{ prefetch: -1 }, /option "prefetch" of a consumer is a whole number, 1 or more, not -1/],
+    [{ ttlMs: 0.5 }, /option "ttlMs" of a consumer is a whole number of milliseconds, 1 or more, not 0.5/],
+    [
+      { lockMs: '30000' },
+      /option "lockMs" of a consumer is a whole number of milliseconds, 1 to 2147483647, not "30000"/,
+    ],
+    [{ startTimeoutMs: 2 ** 31 }, /a number of milliseconds, 0 to 2147483647, not 2147483648/],
+    [{ retry: { initialMs: 0.1 } }, /option "initialMs" of a retry is a whole number of milliseconds/],
+    [{ deduplication: { windowMs: 1.5 } }, /option "windowMs" of a deduplication is a whole number of milliseconds/],
+    [
+      { deduplication: { windowMs: 5, entriesMax: 0 } },
+      /option "entriesMax" of a deduplication is a whole number, 1 or/,
+    ],
+    [{ deduplication: {} }, /deduplication: "windowMs" is missing/],
     [{ from: 'middle' }, /option "from" of a consumer is beginning or end, not "middle"/],
     [{ deadLetter: '' }, /option "deadLetter" of a consumer is a text that is not empty, not ""/],
     [{ deadLetter: 3 }, /a text that is not empty, not 3/],
@@ -38,8 +55,10 @@ describe('options of consumers', () => {
   }
 
   it('takes what is right, and what is left out', () => {
-    const right = { deadLetter: 'dead', from: 'end', ordered: true, onError: () => undefined, retry: undefined }
-    expectQueueOptions({ ...consumer, ...right }, 'single')
+    const right = { deduplication: { windowMs: 31 * 86_400_000 }, startTimeoutMs: 0.5, retry: { initialMs: 0 } }
+    expectQueueOptions({ ...consumer, ...right, batch: { max: 1, waitMs: 0 } }, 'batch')
+    const others = { deadLetter: 'dead', from: 'end', ordered: true, onError: () => undefined, retry: undefined }
+    expectQueueOptions({ ...consumer, ...others }, 'single')
     expectQueueOptions(consumer, 'pull')
   })
 })
@@ -49,7 +68,10 @@ describe('options of subscriptions', () => {
   const cases: [options: object, pattern: RegExp][] = [
     [{ topic: [] }, /a subscription needs a topic/],
     [{ retry: { times: 3 } }, /a retry has no option "times"/],
-    [{ retry: { attempts: 0 } }, /"attempts" is at least 1/],
+    [{ retry: { attempts: 0 } }, /option "attempts" of a retry is a whole number, 1 or more, not 0/],
+    [{ concurrency: 2.5 }, /option "concurrency" of a subscription is a whole number, 1 or more, not 2.5/],
+    [{ sessionTimeoutMs: 10.5 }, /a whole number of milliseconds, 1 to 2147483647, not 10.5/],
+    [{ commitIntervalMs: 0 }, /option "commitIntervalMs" of a subscription is a whole number of milliseconds, 1 to/],
     [{ from: 'latest' }, /beginning or end, not "latest"/],
     [{ deadLetter: 't' }, /not "t" too/],
     [{ onError: {} }, /is a function, not an object/],
@@ -72,6 +94,11 @@ describe('options of clients and producers', () => {
       [{ topics: 'orders' }, /option "topics" of a client is an array, not "orders"/],
       [{ clientId: 3 }, /option "clientId" of a client is a text/],
       [{ retry: { times: 1 } }, /has no option "times"; it has initialMs, maxMs/],
+      [
+        { requestTimeoutMs: Number.POSITIVE_INFINITY },
+        /option "requestTimeoutMs" of a client is a number of milliseconds/,
+      ],
+      [{ retry: { maxMs: -1 } }, /option "maxMs" of a client \(retry\) is a number of milliseconds, 0 to/],
       [{ brokers: [9092] }, /name at least one broker/],
     ]
     for (const [options, pattern] of cases) {
@@ -87,6 +114,16 @@ describe('options of clients and producers', () => {
       /"acks" of a producer is all or leader, not 1/,
     )
     refuses(() => client.producer({ idempotent: 'yes' } as never), 'invalid-options', /is true or false, not "yes"/)
+    refuses(
+      () => client.producer({ batchBytesMax: 0.5 }),
+      'invalid-options',
+      /"batchBytesMax" of a producer is a whole/,
+    )
+    refuses(
+      () => client.producer({ lingerMs: Number.NaN }),
+      'invalid-options',
+      /"lingerMs" of a producer is a number of/,
+    )
     const options = { group: 'g', topic: 't' }
     const starts: ((client: Client) => Promise<unknown>)[] = [
       (c) => c.consume(options, undefined as never),
@@ -98,6 +135,37 @@ describe('options of clients and producers', () => {
     await assert.rejects(batches, invalid(/needs "batch"/))
     const single = client.consume({ ...options, batch: {} } as never, () => undefined)
     await assert.rejects(single, invalid(/has no option "batch"/))
+  })
+})
+
+describe('arguments of calls', () => {
+  it('refuses times that are none', async () => {
+    await using client = await connect({ brokers: '127.0.0.1:1', check: false })
+    const calls = [
+      client.request('t', 'question', { timeoutMs: Number.NaN }),
+      client.request('t', 'question', { timeoutMs: '5' as never }),
+      client.producer().close({ timeoutMs: -1 }),
+      client.close({ timeoutMs: '0' as never }),
+    ]
+    for (const call of calls) {
+      await assert.rejects(call, {
+        code: 'invalid-options',
+        message: /^"timeoutMs" of (request|close)\(\) is a number of/,
+      })
+    }
+  })
+})
+
+// Without its options the window was quietly off in JavaScript.
+describe('steps of a chain without a value', () => {
+  it('are refused, and do not mean "off"', async () => {
+    await using client = await connect({ brokers: '127.0.0.1:1', check: false })
+    for (const chain of [client.consumer('g'), client.subscription('g')]) {
+      const given = chain as unknown as Record<'deduplication' | 'concurrency' | 'deadLetter', () => unknown>
+      refuses(() => given.deduplication(), 'invalid-options', /deduplication: it needs \{ windowMs \}/)
+      refuses(() => given.concurrency(), 'invalid-options', /the step for "concurrency" was called without a value/)
+      refuses(() => given.deadLetter(), 'invalid-options', /the step for "deadLetter" was called without a value/)
+    }
   })
 })
 

@@ -1,5 +1,7 @@
 import { ClientError } from '../client-error.ts'
 import type { DeduplicationOptions } from '../deduplication/deduplication-options.ts'
+import { expectDeduplicationOptions } from '../deduplication/deduplication-options.ts'
+import { expectGiven } from '../option-checks.ts'
 import type { Serializer, Topic, TopicLike } from '../serialization/topic.ts'
 import { describedTopic } from '../serialization/topic.ts'
 import type { SchemaOutput, StandardSchemaV1 } from '../serialization/standard-schema.ts'
@@ -79,8 +81,9 @@ export class ConsumerBuilder<T = never, F extends Form = 'single'> {
     return this.#with({ retry })
   }
 
-  /** Messages whose id was handled within some time are taken as done. */
+  /** Messages whose id was handled within some time are taken as done. @throws ClientError 'invalid-options' */
   deduplication(deduplication: DeduplicationOptions): ConsumerBuilder<T, F> {
+    expectDeduplicationOptions(deduplication)
     return this.#with({ deduplication })
   }
 
@@ -145,6 +148,7 @@ export class ConsumerBuilder<T = never, F extends Form = 'single'> {
   }
 
   #with(options: Partial<PushOptions<T>>): ConsumerBuilder<T, F> {
+    expectGiven(options)
     return new ConsumerBuilder<T, F>(this.#maker, { ...this.#options, ...options })
   }
 }

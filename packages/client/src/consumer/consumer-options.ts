@@ -1,7 +1,7 @@
 import { ClientError } from '../client-error.ts'
 import type { DeduplicationOptions } from '../deduplication/deduplication-options.ts'
 import { expectDeduplicationOptions } from '../deduplication/deduplication-options.ts'
-import type { OptionKind } from '../option-checks.ts'
+import type { NumberKind, OptionKind } from '../option-checks.ts'
 import { expectKinds, expectOptions } from '../option-checks.ts'
 import type { TopicLike } from '../serialization/topic.ts'
 import { topicOf } from '../serialization/topic.ts'
@@ -83,7 +83,13 @@ const queueNames = [
 ] as const satisfies (keyof QueueOptions<unknown>)[]
 const pushNames = [...queueNames, 'concurrency', 'ordered', 'prefetch']
 const formNames = { pull: queueNames, single: pushNames, batch: [...pushNames, 'batch'] }
-const counts = ['ttlMs', 'lockMs', 'startTimeoutMs', 'concurrency', 'prefetch']
+const numbers = {
+  ttlMs: 'age',
+  lockMs: 'interval',
+  startTimeoutMs: 'time',
+  concurrency: 'count',
+  prefetch: 'count',
+} as const satisfies Partial<Record<keyof PushOptions, NumberKind>>
 const kinds: Readonly<Record<string, OptionKind>> = {
   tags: 'array',
   createTopics: 'boolean',
@@ -92,14 +98,18 @@ const kinds: Readonly<Record<string, OptionKind>> = {
   onError: 'function',
   ordered: 'boolean',
 }
-const retryNames = ['attempts', 'initialMs', 'maxMs'] as const satisfies (keyof RetryOptions)[]
+const retryNumbers = {
+  attempts: 'count',
+  initialMs: 'wholeTime',
+  maxMs: 'wholeTime',
+} as const satisfies Record<keyof RetryOptions, NumberKind>
 
 /**
  * @param form how messages are had: pulled, or by a handler that is called with one or with a batch
  * @throws ClientError 'invalid-options'
  */
 export function expectQueueOptions(options: object, form: 'pull' | 'single' | 'batch'): void {
-  expectOptions('consumer', options, formNames[form], counts)
+  expectOptions('consumer', options, formNames[form], numbers)
   const given = options as Partial<PushOptions<unknown>> & { batch?: BatchOptions }
   if (typeof given.group !== 'string' || given.group === '') throw invalid('a consumer needs a group')
   if (given.topic === undefined || (Array.isArray(given.topic) && given.topic.length === 0)) {
@@ -109,10 +119,9 @@ export function expectQueueOptions(options: object, form: 'pull' | 'single' | 'b
   expectRetryOptions(given.retry)
   expectOtherTopic(given.deadLetter, given.topic)
   if (given.deduplication !== undefined) expectDeduplicationOptions(given.deduplication)
-  if (given.concurrency === 0 || given.prefetch === 0) throw invalid('"concurrency" and "prefetch" are at least 1')
   if (form === 'batch') {
     if (given.batch === undefined) throw invalid('a consumer of batches needs "batch", which may be empty: batch: {}')
-    expectOptions('batch', given.batch, ['max', 'waitMs'], ['max', 'waitMs'])
+    expectOptions('batch', given.batch, ['max', 'waitMs'], { max: 'count', waitMs: 'time' })
     if (given.ordered === true) throw invalid('"ordered" and "batch" contradict each other')
   }
   for (const tag of given.tags ?? []) if (tag === '' || tag.includes(',')) throw invalid(`"${tag}" cannot be a tag`)
@@ -121,8 +130,7 @@ export function expectQueueOptions(options: object, form: 'pull' | 'single' | 'b
 /** @throws ClientError 'invalid-options' */
 export function expectRetryOptions(retry: RetryOptions | undefined): void {
   if (retry === undefined) return
-  expectOptions('retry', retry, retryNames, retryNames)
-  if (retry.attempts === 0) throw invalid('"attempts" is at least 1: the first delivery counts')
+  expectOptions('retry', retry, Object.keys(retryNumbers), retryNumbers)
 }
 
 /** A dead letter in the topic that it comes from would be delivered, fail and be put aside again, for ever. */

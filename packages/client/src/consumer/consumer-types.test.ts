@@ -9,6 +9,7 @@ import { SubscriptionBuilder } from '../group/subscription-builder.ts'
 import type { SubscriptionOptions } from '../group/subscription-options.ts'
 import type { MessageProducer } from '../producer/message-producer.ts'
 import type { StandardSchemaV1 } from '../serialization/standard-schema.ts'
+import type { Topic } from '../serialization/topic.ts'
 import { json, topic } from '../serialization/topic.ts'
 
 interface Order {
@@ -91,6 +92,11 @@ export async function subscriptions(client: Client): Promise<void> {
   subscription.deduplication({ windowMs: 5, entriesMax: 5, store: { seen: () => false, mark: () => undefined } })
 }
 
+/** Never called. A program's own function of any topic. */
+export async function passingOn<I>(producer: MessageProducer, any: Topic<unknown, I>, value: I): Promise<void> {
+  await producer.send(any, { value })
+}
+
 function json2() {
   return topic<Order, Order>('orders', json<Order>())
 }
@@ -108,6 +114,30 @@ export async function producers(producer: MessageProducer, client: Client): Prom
   await producer.send(orders, { value: { id: '1', cents: 5 } })
   // @ts-expect-error -- bytes, text or null without a schema
   await producer.send('t', { value: { id: '1' } })
+  // The compiler must blame the value where it stands, not the topic on the line before it.
+  await producer.send('t', {
+    // @ts-expect-error -- no number without a serializer
+    value: 5,
+  })
+  await producer.sendBatch('t', [
+    { value: 'text' },
+    {
+      // @ts-expect-error -- no number without a serializer
+      value: 5,
+    },
+  ])
+  producer.sendOneWay(orders, {
+    value: {
+      id: '1',
+      // @ts-expect-error -- the schema wants cents as text
+      cents: 5,
+    },
+  })
+  await client.request(orders, {
+    value: { id: '1', cents: '5' },
+    // @ts-expect-error -- a key is text or bytes
+    key: 7,
+  })
   // @ts-expect-error -- no such partitioner
   client.producer({ partitioner: 'random' })
 }
@@ -123,12 +153,15 @@ describe('options that only a program without types can give', () => {
     await assert.rejects(consume({ group: 'g', topic: 't', parallel: 1 }), refused(/no option "parallel"/))
     await assert.rejects(consume({ topic: 't' }), refused(/needs a group/))
     await assert.rejects(consume({ group: 'g' }), refused(/needs a topic/))
-    await assert.rejects(consume({ group: 'g', topic: 't', concurrency: 0 }), refused(/at least 1/))
+    await assert.rejects(consume({ group: 'g', topic: 't', concurrency: 0 }), refused(/1 or more, not 0/))
     await assert.rejects(
       consume({ group: 'g', topic: 't', concurrency: 'many' }),
-      refused(/"concurrency".*is a number/),
+      refused(/"concurrency".*is a whole number/),
     )
-    await assert.rejects(consume({ group: 'g', topic: 't', retry: { attempts: 0 } }), refused(/first delivery counts/))
+    await assert.rejects(
+      consume({ group: 'g', topic: 't', retry: { attempts: 0 } }),
+      refused(/"attempts" of a retry is a whole number, 1 or more/),
+    )
     await assert.rejects(consume({ group: 'g', topic: 't', retry: { times: 3 } }), refused(/no option "times"/))
     await assert.rejects(consume({ group: 'g', topic: 't', tags: ['a,b'] }), refused(/"a,b" cannot be a tag/))
     const both = { group: 'g', topic: 't', ordered: true, batch: {} }
@@ -189,7 +222,7 @@ describe('options that only a program without types can give', () => {
   it('a builder is never changed by its steps', async () => {
     const common = client.consumer('g').topic('t')
     assert.notEqual(common.concurrency(5), common)
-    await assert.rejects(common.concurrency(0).start(nothing), refused(/at least 1/))
+    await assert.rejects(common.concurrency(0).start(nothing), refused(/1 or more, not 0/))
     await client.close()
   })
 })

@@ -1,5 +1,6 @@
 import type { ClientContext } from '../client-context.ts'
 import { ClientError } from '../client-error.ts'
+import { closeTimeoutOf, expectNumber } from '../option-checks.ts'
 import { deferred, throwIfAborted } from '../waiting.ts'
 import type { QueueOptions } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
@@ -79,8 +80,8 @@ export class PullConsumer<T> implements AsyncIterable<QueueMessage<T>> {
   }
 
   /** Stops fetching, gives back what was not settled and leaves the group. Calling it again waits for the first call. */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? this.#context.closeTimeoutMs).finally(this.#onClose)
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(closeTimeoutOf(options, this.#context.closeTimeoutMs)).finally(this.#onClose)
     return this.#closing
   }
 
@@ -98,6 +99,8 @@ export class PullConsumer<T> implements AsyncIterable<QueueMessage<T>> {
 
   async #pull({ max = 100, waitMs = 5000, signal }: PullOptions): Promise<QueueMessage<T>[]> {
     throwIfAborted(signal)
+    expectNumber('"max" of pull()', max, 'count')
+    expectNumber('"waitMs" of pull()', waitMs, 'time')
     if (this.#closing !== undefined) throw new ClientError('closed', 'the consumer was closed')
     this.#cancelGiveBack?.()
     this.#pulling = true

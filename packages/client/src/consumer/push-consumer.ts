@@ -1,5 +1,6 @@
 import type { ClientContext } from '../client-context.ts'
 import { ClientError } from '../client-error.ts'
+import { closeTimeoutOf } from '../option-checks.ts'
 import { within } from '../waiting.ts'
 import type { QueueOptions } from './consumer-options.ts'
 import type { Delivery } from './delivery.ts'
@@ -63,8 +64,8 @@ export class PushConsumer<T> {
    * leaves the group. After the time-out (default: the client's) the messages of handlers that still run are given back, and
    * their `signal` is aborted. Calling it again waits for the first call.
    */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? this.#context.closeTimeoutMs).finally(this.#onClose)
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(closeTimeoutOf(options, this.#context.closeTimeoutMs)).finally(this.#onClose)
     return this.#closing
   }
 

@@ -1,11 +1,8 @@
-import { ClientError } from '../client-error.ts'
 import { headerNames } from '../header-names.ts'
+import { expectNumber } from '../option-checks.ts'
 import type { ReceivedRecord, RecordHeader } from '../records/record.ts'
 import type { Delivery } from './delivery.ts'
 import type { LossSignal } from './loss-signal.ts'
-
-/** The broker is told in 32 bits. */
-const delayMsMax = 2 ** 31 - 1
 
 /** What a message asks of its consumer. */
 export interface MessageOwner {
@@ -90,9 +87,7 @@ export class QueueMessage<T> extends ReceivedMessage<T> {
    * the limit of deliveries. @throws ClientError 'lock-lost'; 'invalid-options' unless the delay is 0 to 2^31 - 1
    */
   async retry({ delayMs }: { delayMs?: number } = {}): Promise<void> {
-    if (delayMs !== undefined && !(delayMs >= 0 && delayMs <= delayMsMax)) {
-      throw new ClientError('invalid-options', `a message cannot be retried after ${delayMs} ms`)
-    }
+    expectNumber('"delayMs" of retry()', delayMs, 'time')
     if (this.#settle()) await this.#owner.retry(this.#delivery, delayMs === undefined ? undefined : Math.ceil(delayMs))
   }
 

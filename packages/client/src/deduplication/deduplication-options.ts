@@ -44,16 +44,17 @@ export type DeduplicationOptions = WindowOptions &
 const names = ['windowMs', 'header', 'entriesMax', 'store']
 
 /** @throws ClientError 'invalid-options' */
-export function expectDeduplicationOptions(options: object): void {
-  expectOptions('deduplication', options, names, ['windowMs', 'entriesMax'])
+export function expectDeduplicationOptions(options: object | undefined): void {
+  // There is no length that would be right by default: it is how late whoever sends may try again.
+  if (options === undefined) throw invalid('it needs { windowMs }: how long ids are remembered')
+  expectOptions('deduplication', options, names, { windowMs: 'age', entriesMax: 'count' })
   const { windowMs, entriesMax, header, store } = options as {
     windowMs?: number
     entriesMax?: number
     header?: unknown
     store?: Partial<DeduplicationStore>
   }
-  if (windowMs === undefined || windowMs === 0) throw invalid('"windowMs" is missing: how long ids are remembered')
-  if (entriesMax !== undefined && entriesMax < 1) throw invalid('"entriesMax" is at least 1')
+  if (windowMs === undefined) throw invalid('"windowMs" is missing: how long ids are remembered')
   if (header !== undefined && (typeof header !== 'string' || header === '')) throw invalid('"header" is a name')
   if (store === undefined) return
   if (entriesMax !== undefined) throw invalid('"entriesMax" and "store" contradict each other')

@@ -326,9 +326,9 @@ describe('options of de-duplication', () => {
     const store = notingStore([])
     for (const [deduplication, pattern] of [
       [{}, /"windowMs" is missing/],
-      [{ windowMs: 0 }, /"windowMs" is missing/],
-      [{ windowMs: -1 }, /"windowMs" of a deduplication is a number/],
-      [{ windowMs: 1, entriesMax: 0 }, /at least 1/],
+      [{ windowMs: 0 }, /"windowMs" of a deduplication is a whole number/],
+      [{ windowMs: -1 }, /"windowMs" of a deduplication is a whole number/],
+      [{ windowMs: 1, entriesMax: 0 }, /1 or more/],
       [{ windowMs: 1, header: '' }, /"header" is a name/],
       [{ windowMs: 1, entriesMax: 5, store }, /contradict/],
       [{ windowMs: 1, store: { seen: store.seen } }, /"seen" and "mark"/],

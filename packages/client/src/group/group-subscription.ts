@@ -8,6 +8,7 @@ import { RepeatFilter } from '../deduplication/repeat-filter.ts'
 import type { TopicPartition } from '../fetcher.ts'
 import { Fetcher } from '../fetcher.ts'
 import { commitOffsets } from '../groups.ts'
+import { closeTimeoutOf } from '../option-checks.ts'
 import type { ReceivedRecord } from '../records/record.ts'
 import { answer, answerFailure, answerRepeat, isRequest } from '../request/answers.ts'
 import type { Topic, TopicLike } from '../serialization/topic.ts'
@@ -140,8 +141,8 @@ export class GroupSubscription<T> {
    * Reads nothing more, lets handlers that run finish, commits and leaves the group. After the time-out (default: the client's)
    * it no longer waits for handlers; their messages are read again by others. Calling it again waits for the first call.
    */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#close(options.timeoutMs ?? this.#context.closeTimeoutMs).finally(this.#onClose)
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(closeTimeoutOf(options, this.#context.closeTimeoutMs)).finally(this.#onClose)
     return this.#closing
   }
 

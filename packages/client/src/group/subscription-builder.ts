@@ -2,6 +2,8 @@ import { ClientError } from '../client-error.ts'
 import type { RetryOptions } from '../consumer/consumer-options.ts'
 import type { ReceivedMessage } from '../consumer/queue-message.ts'
 import type { DeduplicationOptions } from '../deduplication/deduplication-options.ts'
+import { expectDeduplicationOptions } from '../deduplication/deduplication-options.ts'
+import { expectGiven } from '../option-checks.ts'
 import type { SchemaOutput, StandardSchemaV1 } from '../serialization/standard-schema.ts'
 import type { Serializer, Topic, TopicLike } from '../serialization/topic.ts'
 import { describedTopic } from '../serialization/topic.ts'
@@ -69,8 +71,9 @@ export class SubscriptionBuilder<T = never> {
     return this.#with({ retry })
   }
 
-  /** Messages whose id was handled within some time are not handled again. */
+  /** Messages whose id was handled within some time are not handled again. @throws ClientError 'invalid-options' */
   deduplication(deduplication: DeduplicationOptions): SubscriptionBuilder<T> {
+    expectDeduplicationOptions(deduplication)
     return this.#with({ deduplication })
   }
 
@@ -117,6 +120,7 @@ export class SubscriptionBuilder<T = never> {
   }
 
   #with(options: Partial<SubscriptionOptions<T>>): SubscriptionBuilder<T> {
+    expectGiven(options)
     return new SubscriptionBuilder<T>(this.#maker, { ...this.#options, ...options })
   }
 }

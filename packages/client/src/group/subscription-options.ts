@@ -4,7 +4,7 @@ import { expectOtherTopic, expectRetryOptions } from '../consumer/consumer-optio
 import type { DeduplicationOptions } from '../deduplication/deduplication-options.ts'
 import { expectDeduplicationOptions } from '../deduplication/deduplication-options.ts'
 import type { ReceivedMessage } from '../consumer/queue-message.ts'
-import type { OptionKind } from '../option-checks.ts'
+import type { NumberKind, OptionKind } from '../option-checks.ts'
 import { expectKinds, expectOptions } from '../option-checks.ts'
 import type { TopicLike } from '../serialization/topic.ts'
 import type { AssignorName } from './assignors.ts'
@@ -55,7 +55,13 @@ const names = [
   'startTimeoutMs',
   'onError',
 ] as const satisfies (keyof SubscriptionOptions)[]
-const counts = ['concurrency', 'sessionTimeoutMs', 'rebalanceTimeoutMs', 'commitIntervalMs', 'startTimeoutMs']
+const numbers = {
+  concurrency: 'count',
+  sessionTimeoutMs: 'interval',
+  rebalanceTimeoutMs: 'interval',
+  commitIntervalMs: 'interval',
+  startTimeoutMs: 'time',
+} as const satisfies Partial<Record<keyof SubscriptionOptions, NumberKind>>
 const kinds: Readonly<Record<string, OptionKind>> = {
   createTopics: 'boolean',
   from: ['beginning', 'end'],
@@ -65,7 +71,7 @@ const kinds: Readonly<Record<string, OptionKind>> = {
 
 /** @throws ClientError 'invalid-options' */
 export function expectSubscriptionOptions(options: object): void {
-  expectOptions('subscription', options, names, counts)
+  expectOptions('subscription', options, names, numbers)
   const given = options as Partial<SubscriptionOptions>
   if (typeof given.group !== 'string' || given.group === '') throw invalid('a subscription needs a group')
   if (given.topic === undefined || (Array.isArray(given.topic) && given.topic.length === 0)) {
@@ -74,7 +80,6 @@ export function expectSubscriptionOptions(options: object): void {
   expectKinds('subscription', options, kinds)
   expectRetryOptions(given.retry)
   expectOtherTopic(given.deadLetter, given.topic)
-  if (given.concurrency === 0) throw invalid('"concurrency" is at least 1')
   if (given.deduplication !== undefined) expectDeduplicationOptions(given.deduplication)
   if (given.assignor !== undefined && !Object.hasOwn(protocolNames, given.assignor)) {
     throw invalid(`there is no assignor "${given.assignor}"; there are ${Object.keys(protocolNames).join(', ')}`)

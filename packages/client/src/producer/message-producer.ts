@@ -4,12 +4,13 @@ import type { Compression } from '@polylog/wire/records'
 import { ClientError } from '../client-error.ts'
 import type { Cluster } from '../cluster.ts'
 import { MessageIds } from '../message-id.ts'
-import { expectKinds, expectOptions } from '../option-checks.ts'
+import type { NumberKind } from '../option-checks.ts'
+import { closeTimeoutOf, expectKinds, expectOptions } from '../option-checks.ts'
 import type { OutgoingMessage, Sendable } from '../outgoing-message.ts'
 import { messageOf, recordOf } from '../outgoing-message.ts'
 import { recordBytesOf } from '../records/batch.ts'
 import type { Bytes } from '../records/record.ts'
-import type { Topic, TopicLike } from '../serialization/topic.ts'
+import type { InputOf, Topic, TopicLike } from '../serialization/topic.ts'
 import { serialized, topicOf } from '../serialization/topic.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
 import type { Backoff } from '../waiting.ts'
@@ -87,6 +88,13 @@ const optionNames = [
   'onOneWayError',
 ] as const satisfies (keyof ProducerOptions)[]
 
+const numbers = {
+  lingerMs: 'time',
+  batchBytesMax: 'count',
+  bufferBytesMax: 'count',
+  deliveryTimeoutMs: 'time',
+} as const satisfies Partial<Record<keyof ProducerOptions, NumberKind>>
+
 /** Sends messages. Made by `client.producer()`; many calls may be under way at a time. */
 export class MessageProducer {
   readonly #sender: RecordSender
@@ -129,11 +137,13 @@ export class MessageProducer {
    * Sends a message and resolves when the broker has stored it.
    * @throws ClientError 'invalid-value', 'timed-out', 'refused', 'aborted', 'closed'
    */
-  send(topic: string, message: Sendable<Bytes>, options?: SendOptions): Promise<SendResult>
-  send<I>(topic: Topic<unknown, I>, message: Sendable<I>, options?: SendOptions): Promise<SendResult>
-  async send<I>(topic: TopicLike<unknown, I>, message: Sendable<I>, options: SendOptions = {}): Promise<SendResult> {
+  async send<L extends TopicLike<unknown, never>>(
+    topic: L,
+    message: Sendable<InputOf<L>>,
+    options: SendOptions = {},
+  ): Promise<SendResult> {
     throwIfAborted(options.signal)
-    return abortable(this.#begin(topicOf(topic), messageOf(message)), options.signal)
+    return abortable(this.#begin(describedOf(topic), messageOf(message)), options.signal)
   }
 
   /**
@@ -141,15 +151,13 @@ export class MessageProducer {
    * batches as their sizes ask for. None is fine.
    * @throws BatchError if some could not be sent: its `results` say which
    */
-  sendBatch(topic: string, messages: readonly Sendable<Bytes>[], options?: SendOptions): Promise<SendResult[]>
-  sendBatch<I>(topic: Topic<unknown, I>, messages: readonly Sendable<I>[], options?: SendOptions): Promise<SendResult[]>
-  async sendBatch<I>(
-    like: TopicLike<unknown, I>,
-    messages: readonly Sendable<I>[],
+  async sendBatch<L extends TopicLike<unknown, never>>(
+    like: L,
+    messages: readonly Sendable<InputOf<L>>[],
     options: SendOptions = {},
   ): Promise<SendResult[]> {
     throwIfAborted(options.signal)
-    const topic = topicOf(like)
+    const topic = describedOf(like)
     if (!Array.isArray(messages)) throw new ClientError('invalid', 'sendBatch() takes an array of messages')
     const sending = Promise.all(
       messages.map((message) => this.#begin(topic, messageOf(message)).catch((error: unknown) => failureOf(error))),
@@ -164,15 +172,13 @@ export class MessageProducer {
    * `onOneWayError` and on the diagnostics channel `polylog:producer:one-way-failed`. `close` waits for it.
    * @throws ClientError 'buffer-full' when too much is on its way: `await producer.flush()` and try again
    */
-  sendOneWay(topic: string, message: Sendable<Bytes>): string
-  sendOneWay<I>(topic: Topic<unknown, I>, message: Sendable<I>): string
-  sendOneWay<I>(topic: TopicLike<unknown, I>, sendable: Sendable<I>): string {
+  sendOneWay<L extends TopicLike<unknown, never>>(topic: L, sendable: Sendable<InputOf<L>>): string {
     const message = messageOf(sendable)
     const id = message.id ?? this.#ids.next()
     if (!this.#sender.hasRoom(0)) {
       throw new ClientError('buffer-full', 'too much is on its way to the broker; wait with producer.flush()')
     }
-    this.#begin(topicOf(topic), { ...message, id }).catch((error: unknown) => {
+    this.#begin(describedOf(topic), { ...message, id }).catch((error: unknown) => {
       const failure = failureOf(error)
       if (oneWayFailed.hasSubscribers) oneWayFailed.publish({ messageId: id, error: failure })
       this.#onOneWayError?.(failure, id)
@@ -181,16 +187,13 @@ export class MessageProducer {
   }
 
   /** As `sendOneWay`, for many; returns their ids. @throws ClientError 'buffer-full' before any is handed over */
-  sendOneWayBatch(topic: string, messages: readonly Sendable<Bytes>[]): string[]
-  sendOneWayBatch<I>(topic: Topic<unknown, I>, messages: readonly Sendable<I>[]): string[]
-  sendOneWayBatch<I>(topic: TopicLike<unknown, I>, messages: readonly Sendable<I>[]): string[] {
+  sendOneWayBatch<L extends TopicLike<unknown, never>>(topic: L, messages: readonly Sendable<InputOf<L>>[]): string[] {
     const given = messages.map((message) => ({ ...messageOf(message) }))
     const size = given.reduce((sum, { value }) => sum + sizeOf(value), 0)
     if (given.length > 0 && !this.#sender.hasRoom(size)) {
       throw new ClientError('buffer-full', 'too much is on its way to the broker; wait with producer.flush()')
     }
-    const described = topicOf(topic)
-    return given.map((message) => this.sendOneWay(described, message))
+    return given.map((message) => this.sendOneWay(topic, message))
   }
 
   /** Resolves when everything sent so far is stored or has failed. */
@@ -203,8 +206,8 @@ export class MessageProducer {
    * Takes nothing more, sends what there is, and rejects what is not stored within the time-out (default: the client's) with
    * 'closed'. Calling it again waits for the first call.
    */
-  close(options: { timeoutMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#sender.close(options.timeoutMs ?? this.#closeTimeoutMs).finally(this.#onClose)
+  async close(options: { timeoutMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#sender.close(closeTimeoutOf(options, this.#closeTimeoutMs)).finally(this.#onClose)
     return this.#closing
   }
 
@@ -247,6 +250,11 @@ export class MessageProducer {
   }
 }
 
+/** The topic as one of what may be sent to it, which is the same: `InputOf` says so, and the compiler cannot follow. */
+function describedOf<L extends TopicLike<unknown, never>>(like: L): Topic<unknown, InputOf<L>> {
+  return topicOf<unknown, never>(like) as unknown as Topic<unknown, InputOf<L>>
+}
+
 function sizeOf(value: unknown): number {
   return typeof value === 'string' || value instanceof Uint8Array ? recordBytesOf({ value }) : 64
 }
@@ -257,7 +265,7 @@ function failureOf(error: unknown): ClientError {
 }
 
 function checkOptions(options: ProducerOptions): void {
-  expectOptions('producer', options, optionNames, ['lingerMs', 'batchBytesMax', 'bufferBytesMax', 'deliveryTimeoutMs'])
+  expectOptions('producer', options, optionNames, numbers)
   expectKinds('producer', options, {
     acks: ['all', 'leader'],
     idempotent: 'boolean',

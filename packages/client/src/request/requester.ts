@@ -7,8 +7,9 @@ import { headerNames } from '../header-names.ts'
 import { MessageIds } from '../message-id.ts'
 import type { Sendable } from '../outgoing-message.ts'
 import { messageOf } from '../outgoing-message.ts'
+import { expectNumber } from '../option-checks.ts'
 import type { ReceivedRecord } from '../records/record.ts'
-import type { Serializer, TopicLike } from '../serialization/topic.ts'
+import type { InputOf, Serializer, TopicLike } from '../serialization/topic.ts'
 import { topicOf } from '../serialization/topic.ts'
 import { abortable, backoffMs, deferred, pauseFor, throwIfAborted } from '../waiting.ts'
 import { replyTopicPrefix } from './reply-topic.ts'
@@ -48,14 +49,19 @@ export class Requester {
   }
 
   /** @throws ClientError 'timed-out', 'request-failed' (the handler gave up), 'aborted', 'closed' and those of `send` */
-  async request<I, R>(like: TopicLike<unknown, I>, sendable: Sendable<I>, options: RequestOptions<R>): Promise<R> {
+  async request<L extends TopicLike<unknown, never>, R>(
+    topic: L,
+    sendable: Sendable<InputOf<L>>,
+    options: RequestOptions<R>,
+  ): Promise<R> {
     throwIfAborted(options.signal)
-    const topic = topicOf(like)
+    const { name } = topicOf<unknown, never>(topic)
     const { timeoutMs = 5000 } = options
+    expectNumber('"timeoutMs" of request()', timeoutMs, 'time')
     const correlationId = this.#ids.next()
     const { promise, resolve, reject } = deferred<ReceivedRecord>()
     const cancel = this.#context.environment.after(timeoutMs, () => {
-      reject(new ClientError('timed-out', `no answer from topic "${topic.name}" within ${timeoutMs} ms`))
+      reject(new ClientError('timed-out', `no answer from topic "${name}" within ${timeoutMs} ms`))
     })
     this.#pending.set(correlationId, { resolve, reject })
     try {
@@ -67,12 +73,12 @@ export class Requester {
       }
       const sending = this.#prepare().then(() =>
         // Nobody waits for the answer after the time-out, so a consumer need not work on it then.
-        this.#context.producer().send(topic, { ttlMs: timeoutMs, ...message, headers }),
+        this.#context.producer().send(topic, { ttlMs: Math.ceil(timeoutMs), ...message, headers }),
       )
       sending.catch(reject)
       const record = await abortable(promise, options.signal)
       const failure = headerOf(record.headers, headerNames.error)
-      if (failure !== undefined) throw new ClientError('request-failed', `topic "${topic.name}" answered: ${failure}`)
+      if (failure !== undefined) throw new ClientError('request-failed', `topic "${name}" answered: ${failure}`)
       const read = options.reply?.deserialize(record.value) ?? record.value
       // Without a serializer R is what bytes are, by its default.
       return (await read) as R

@@ -18,6 +18,12 @@ export interface Topic<Output = Buffer | null, Input = Output> {
 /** A topic's name, whose values are bytes, or a topic with a type. */
 export type TopicLike<Output, Input> = string | Topic<Output, Input>
 
+/**
+ * What may be sent to a topic: what its description says, and bytes where it is a name. As a type of the one signature of
+ * `send` and its like; with an overload for each the compiler blamed the topic for a wrong value.
+ */
+export type InputOf<L> = L extends Topic<unknown, infer Input> ? Input : Bytes
+
 const bytesSerializer: Serializer<Buffer | null, Bytes> = { serialize: (value) => value, deserialize: (bytes) => bytes }
 
 /**
