@@ -1,6 +1,7 @@
 import { apis } from '@polylog/wire'
 import { expectSuccess } from './client-error.ts'
 import type { Cluster } from './cluster.ts'
+import { expectTopicName } from './topic-name.ts'
 
 export interface NewTopic {
   name: string
@@ -44,6 +45,7 @@ export async function createTopic(cluster: Cluster, topic: NewTopic, validateOnl
 
 /** Removes a topic with all its records. @throws ClientError 'refused' */
 export async function deleteTopic(cluster: Cluster, name: string): Promise<void> {
+  expectTopicName(name)
   const request = { topicNames: [name], timeoutMs: cluster.requestTimeoutMs }
   const answer = await cluster.controller(apis[20], request)
   for (const { errorCode, errorMessage } of answer.responses) {
@@ -54,6 +56,7 @@ export async function deleteTopic(cluster: Cluster, name: string): Promise<void>
 
 /** Gives a topic more partitions, `totalCount` in all. @throws ClientError 'refused' */
 export async function addPartitions(cluster: Cluster, name: string, totalCount: number): Promise<void> {
+  expectTopicName(name)
   const answer = await cluster.controller(apis[37], {
     topics: [{ name, count: totalCount, assignments: null }],
     timeoutMs: cluster.requestTimeoutMs,
@@ -90,6 +93,7 @@ export async function alterTopicConfigs(
   name: string,
   changes: ReadonlyMap<string, string | null>,
 ): Promise<void> {
+  expectTopicName(name)
   const configs = [...changes].map(([key, value]) => ({ name: key, configOperation: value === null ? 1 : 0, value }))
   const answer = await cluster.controller(apis[44], {
     resources: [{ resourceType: topicResource, resourceName: name, configs }],

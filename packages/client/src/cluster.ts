@@ -13,6 +13,7 @@ import { checkCredentials } from './sasl.ts'
 import type { Credentials } from './sasl.ts'
 import type { Environment } from './environment.ts'
 import type { TlsOptions } from './tls.ts'
+import { expectTopicName } from './topic-name.ts'
 
 export interface ClusterOptions {
   /** `host:port`, several with commas between; one that answers is enough. */
@@ -168,11 +169,12 @@ export class Cluster {
 
   /**
    * A topic, from memory if it is known there; with `create`, the broker may make it if its settings allow that.
-   * @throws ClientError 'refused' (UNKNOWN_TOPIC_OR_PARTITION) if it does not exist
+   * @throws ClientError 'refused' (UNKNOWN_TOPIC_OR_PARTITION) if it does not exist, 'invalid' if it cannot
    */
   async topic(name: string, create = false): Promise<TopicInfo> {
     const known = this.knownTopic(name)
     if (known !== undefined) return known
+    expectTopicName(name)
     const key = `${create} ${name}`
     const asking = this.#asking.get(key)
     if (asking !== undefined) return asking
