@@ -3,6 +3,7 @@ import type { ClientContext } from '../client-context.ts'
 import type { OutgoingMessage } from '../outgoing-message.ts'
 import type { ReceivedRecord } from '../records/record.ts'
 import { backoffMs, pauseFor } from '../waiting.ts'
+import { boundedReason } from './delivery.ts'
 import { ReceivedMessage, headerOf } from './queue-message.ts'
 
 /** A record that goes to the topic of those that nobody could handle, and what is told of it there. */
@@ -50,7 +51,7 @@ export async function bury(context: ClientContext, burial: Burial, undertaker: U
 function deadLetterOf({ record, deliveryCount, group, reason }: Burial): OutgoingMessage {
   const headers: Record<string, Uint8Array | string | null> = {}
   for (const { key, value } of record.headers) if (key !== headerNames.id) headers[key] = value
-  headers['polylog.dead.reason'] = reason
+  headers['polylog.dead.reason'] = boundedReason(reason)
   headers['polylog.dead.topic'] = record.topic
   headers['polylog.dead.partition'] = String(record.partition)
   headers['polylog.dead.offset'] = String(record.offset)

@@ -72,7 +72,7 @@ function saysTheSame(a: AcknowledgementBatch, b: AcknowledgementBatch): boolean 
   return isSameType && a.retryDelayMs === b.retryDelayMs && a.rejectReason === b.rejectReason
 }
 
-/** Brokers refuse more. */
+/** Brokers refuse more, and have no more in the dead letters that they write themselves. */
 const rejectReasonBytesMax = 256
 
 /** A reason that is not too long, cut between two characters. */
