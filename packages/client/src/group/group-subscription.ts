@@ -340,7 +340,9 @@ export class GroupSubscription<T> {
         }
         const returned = this.#handler(message)
         const result = isThenable(returned) ? await returned : returned
-        if (isRequest(message)) await answer(this.#context, message, result)
+        // The handler has done its work: calling it again would not make an answer that cannot be sent come.
+        const report = (error: unknown): void => this.#report(error, message)
+        if (isRequest(message)) await answer(this.#context, message, result).catch(report)
         if (onHandled !== undefined) await onHandled()
         return true
       } catch (error) {

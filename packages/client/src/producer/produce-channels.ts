@@ -3,6 +3,7 @@ import type { ProduceResponse } from '@polylog/wire'
 import { ClientError, refusal } from '../client-error.ts'
 import type { Cluster } from '../cluster.ts'
 import { groupedBy } from '../grouping.ts'
+import { explainedLoss } from './too-large.ts'
 
 interface Item {
   topic: string
@@ -51,7 +52,10 @@ export class ProduceChannels {
       const answer = await this.#cluster.broker(leader, apis[0], request, { timeoutMs })
       for (const item of items) settle(item, answer)
     } catch (error) {
-      for (const item of items) item.reject(error)
+      // Several that are too large together are not each: they go again apart.
+      const isAlone = items.length === 1
+      const failure = isAlone ? await explainedLoss(this.#cluster, leader, items[0]!.records.length, error) : error
+      for (const item of items) item.reject(failure)
     }
   }
 }

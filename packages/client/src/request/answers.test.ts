@@ -57,4 +57,18 @@ describe('the answer to a request', () => {
       assert.match(String(sent[0]!.headers?.[headerNames.error]), pattern)
     })
   }
+
+  // The broker refused the answer, the consumer was told, and whoever had asked waited until its time-out.
+  it('is that it was refused where it is too large for the broker', async () => {
+    const { context, request, sent } = asked()
+    const tooLarge = new ClientError('refused', 'the batch has 9 bytes, 5 are allowed', { kafkaCode: 10 })
+    const send = async (_: string, message: OutgoingMessage) => {
+      if (message.value !== null) throw tooLarge
+      sent.push(message)
+    }
+    const small = { ...context, producer: () => ({ send }) } as unknown as ClientContext
+    await assert.rejects(answer(small, request, 'long text'), tooLarge)
+    assert.equal(sent.length, 1)
+    assert.match(String(sent[0]!.headers?.[headerNames.error]), /the answer was refused: the batch has 9 bytes, 5 are/)
+  })
 })

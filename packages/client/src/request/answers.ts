@@ -9,6 +9,9 @@ import { replyTopicPrefix } from './reply-topic.ts'
 /** The request waits for its acknowledgement no longer than this: whoever asked may be gone. */
 const answerTimeoutMs = 10_000
 
+/** MESSAGE_TOO_LARGE and RECORD_LIST_TOO_LARGE. */
+const tooLargeCodes: readonly number[] = [10, 18]
+
 /** Whether somebody waits for an answer. */
 export function isRequest(message: ReceivedMessage<unknown>): boolean {
   return message.header(headerNames.replyTo) !== undefined
@@ -29,7 +32,15 @@ export async function answer(
     await answerFailure(context, message, error)
     throw error
   }
-  await send(context, message, value, {})
+  try {
+    await send(context, message, value, {})
+  } catch (error) {
+    // Whoever asks must not wait for an answer that no broker takes.
+    if (error instanceof ClientError && tooLargeCodes.includes(error.kafkaCode)) {
+      await answerFailure(context, message, new Error(`the answer was refused: ${error.message}`))
+    }
+    throw error
+  }
 }
 
 /** Answers that the handler failed for good. @throws ClientError */
