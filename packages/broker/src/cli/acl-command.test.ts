@@ -118,6 +118,6 @@ topic ord…    User:*      deny        all               192.0.2.7
     const environment = { POLYLOG_BROKER: formatAddress(open.kafka) }
     const { code, stderr } = await runLine('acl list', { environment })
     assert.equal(code, 1)
-    assert.match(stderr, /cannot list access rules: .*no authorizer.*SECURITY_DISABLED/)
+    assert.match(stderr, /cannot list access rules: .*no authorizer.* without authorizer=acl.*SECURITY_DISABLED/)
   })
 })

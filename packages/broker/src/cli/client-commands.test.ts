@@ -70,7 +70,7 @@ polylog.durability  memory   broker
       const { code, stderr } = await polylog('topic create x -c retention.mss=1')
       assert.deepEqual(
         [code, stderr],
-        [1, 'polylog: Unknown topic setting "retention.mss"; did you mean "retention.ms"?\n'],
+        [2, 'polylog: Unknown topic setting "retention.mss"; did you mean "retention.ms"?\n'],
       )
     })
   })

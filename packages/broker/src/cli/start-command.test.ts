@@ -132,6 +132,17 @@ describe('polylog start', () => {
     )
   })
 
+  // They ended with code 1, as a broker that cannot start, where wrong flags end with 2 elsewhere.
+  it('takes a wrong value of a flag for a wrong command line', async () => {
+    const wrong: [line: string[], message: RegExp][] = [
+      [['--durability', 'paper'], /^--durability: durability must be one of fsync, os, memory, not "paper"/],
+      [['--set', 'num.partitions=many'], /^--set: num.partitions must be a whole number, not "many"$/],
+      [['--set', 'num.partition=1'], /^--set: unknown setting "num.partition"; did you mean "num.partitions"\?$/],
+      [['--kafka', 'nowhere'], /^--kafka: kafka.address /],
+    ]
+    for (const [line, message] of wrong) await assert.rejects(start(line), { name: 'UsageError', message })
+  })
+
   it('says what to do when the port is taken', async () => {
     const startBroker: StartBroker = () =>
       Promise.reject(new NetworkError('in-use', 'cannot listen on 127.0.0.1:9092: the port is already in use'))

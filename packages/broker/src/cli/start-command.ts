@@ -12,6 +12,8 @@ import { commandPrefix } from './command-prefix.ts'
 import type { Command, CommandContext } from './command.ts'
 import { firstUserFlags, jsonFlag } from './flags.ts'
 import { CommandError, exitCodes } from './exit-code.ts'
+import { expectSettings } from './setting-flags.ts'
+import { shellWord } from './shell-word.ts'
 
 /** The broker as this command sees it. */
 export interface RunningBroker {
@@ -131,6 +133,7 @@ async function settingsOf({ arguments: given, environment }: CommandContext): Pr
     return value === undefined ? [] : [{ name, value, flag: `--${flag}` }]
   })
   for (const { name, value } of given.pairs('set')) flags.push({ name, value, flag: '--set' })
+  expectSettings(flags)
   const path = given.text('config') ?? environment['POLYLOG_CONFIG']
   const file = path === undefined ? undefined : await fileEntries(path)
   const loaded = loadSettings({ file, environment, flags })
@@ -174,8 +177,8 @@ async function announce(context: CommandContext, settings: BrokerSettings, broke
   const where = [`Kafka on ${kafka}`, ...(http === null ? [] : [`HTTP on ${http}`]), data].join(', ')
   const command = commandPrefix(context.environment)
   const address = kafka === '127.0.0.1:9092' ? '' : ` --broker ${kafka}`
-  const login = settings.saslMechanisms.length > 0 ? ` --user ${settings.bootstrapUser || 'NAME'}` : ''
-  const tls = settings.tlsCertificate === '' ? '' : ` --tls-ca ${settings.tlsCa || 'FILE'}`
+  const login = settings.saslMechanisms.length > 0 ? ` --user ${shellWord(settings.bootstrapUser || 'NAME')}` : ''
+  const tls = settings.tlsCertificate === '' ? '' : ` --tls-ca ${shellWord(settings.tlsCa || 'FILE')}`
   const target = `${address}${login}${tls}`
   await context.terminal.print(`Polylog ${context.version} is ready: ${where}
 

@@ -11,7 +11,7 @@ import { findTopicConfigFault } from '../config/topic-settings.ts'
 import { confirm, printJson, withCluster } from './client-session.ts'
 import type { Command, CommandContext, CommandGroup } from './command.ts'
 import { brokerFlag, jsonFlag, yesFlag } from './flags.ts'
-import { CommandError, UsageError, exitCodes } from './exit-code.ts'
+import { UsageError, exitCodes } from './exit-code.ts'
 import { formatCount, formatTable } from './table.ts'
 
 const configFlag = {
@@ -230,7 +230,7 @@ function configsOf(context: CommandContext): Map<string, string> {
   const configs = new Map<string, string>()
   for (const { name, value } of context.arguments.pairs('config')) {
     const fault = findTopicConfigFault(name, value)
-    if (fault !== undefined) throw new CommandError(fault)
+    if (fault !== undefined) throw new UsageError(fault)
     configs.set(name, value)
   }
   return configs

@@ -69,6 +69,14 @@ export function loadSettings(sources: SettingSources): LoadedSettings {
   return { settings: completeSettings(given as Partial<BrokerSettings>), origins, warnings }
 }
 
+/** What is wrong with a setting as it was written; undefined if nothing is, by itself. */
+export function findSettingFault(name: string, text: string): string | undefined {
+  const key = settingKeyOf(name)
+  if (key === undefined) return `unknown setting "${name}"${suggestionFor(name, settingNames)}`
+  const parsed = settingRows.get(key)!.parse(text)
+  return 'fault' in parsed ? `${name} ${parsed.fault}` : undefined
+}
+
 /** The environment variable of a setting: `log.retention.ms` -> `POLYLOG_LOG_RETENTION_MS`. */
 export function variableOf(name: string): string {
   return `POLYLOG_${name.replaceAll('.', '_').toUpperCase()}`

@@ -32,7 +32,10 @@ export const errorTable = {
   'group-not-authorized': { retriable: false, message: 'No rule allows this with the group.' },
   'cluster-not-authorized': { retriable: false, message: 'No rule allows this with the cluster.' },
   'transactional-id-not-authorized': { retriable: false, message: 'No rule allows this with the transactional id.' },
-  'security-disabled': { retriable: false, message: 'This broker has no authorizer: access rules have no effect.' },
+  'security-disabled': {
+    retriable: false,
+    message: 'This broker has no authorizer: access rules have no effect without authorizer=acl.',
+  },
   'election-not-needed': { retriable: true, message: 'The partition has the leader that was asked for.' },
   'preferred-leader-not-available': { retriable: true, message: 'The preferred replica cannot lead at present.' },
   'eligible-leader-not-available': { retriable: true, message: 'No replica can lead at present.' },

@@ -6,6 +6,7 @@ import { UsageError, exitCodes } from '../exit-code.ts'
 import { firstUserFlags, jsonFlag } from '../flags.ts'
 import { linesOf } from '../lines.ts'
 import { Screen } from '../screen.ts'
+import { expectSettings } from '../setting-flags.ts'
 import { DevCluster } from './dev-cluster.ts'
 import { DevView, consoleHelp, obey } from './dev-console.ts'
 import { DevDirectory } from './dev-directory.ts'
@@ -93,6 +94,7 @@ async function clusterOf(
     throw new UsageError('--metadata must be etcd://HOST:PORT or etcds://HOST:PORT')
   }
   if (metadata !== undefined && given.has('etcd')) throw new UsageError('--metadata and --etcd exclude each other')
+  expectSettings(given.pairs('set').map((pair) => ({ ...pair, flag: '--set' })))
   const directory = DevDirectory.open(resolve(given.text('data') ?? directoryDefault), given.has('fresh'))
   return new DevCluster({
     directory,

@@ -157,6 +157,20 @@ describe('the login to a dev cluster', () => {
     assert.deepEqual(loginOf('').brokerFlags, [])
   })
 
+  it('is quoted for the shell where a name or a path has blanks or signs of its own', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'polylog dev '))
+    const file = join(directory, "it's.txt")
+    writeFileSync(file, 'secret\n')
+    try {
+      const line = ['--user', 'admin & co', '--password-file', file]
+      const { brokerFlags, clientFlags } = devLoginOf(Arguments.parse(line, firstUserFlags, [0, 0], ''))
+      assert.deepEqual(brokerFlags, line)
+      assert.equal(clientFlags, ` --user 'admin & co' --password-file '${directory}/it'\\''s.txt'`)
+    } finally {
+      rmSync(directory, { recursive: true })
+    }
+  })
+
   it('needs a user and a file that is there', () => {
     assert.throws(() => loginOf('--user admin'), /--user needs --password-file FILE/)
     assert.throws(() => loginOf('--password-file x'), /--password-file needs --user NAME/)

@@ -3,6 +3,7 @@ import type { Credentials } from '@polylog/client/admin'
 import type { Arguments } from '../arguments.ts'
 import { UsageError } from '../exit-code.ts'
 import { secretFromFile } from '../secret-input.ts'
+import { shellWord } from '../shell-word.ts'
 
 /** Who must log in to a dev cluster, as its flags say. */
 export interface DevLogin {
@@ -25,6 +26,6 @@ export function devLoginOf(given: Arguments): DevLogin {
   return {
     credentials: { user, password: secretFromFile(path) },
     brokerFlags: ['--user', user, '--password-file', resolve(path)],
-    clientFlags: ` --user ${user} --password-file ${path}`,
+    clientFlags: ` --user ${shellWord(user)} --password-file ${shellWord(path)}`,
   }
 }
