@@ -153,4 +153,44 @@ describe('consumer groups', () => {
     await client.producer({ createTopics: false }).send('newer', 'there')
     await until(() => seen.length === 1)
   })
+
+  it('a member counts what it has done, and what is before it', async () => {
+    await using broker = await brokerWith('log', 1)
+    await using client = await connect({ brokers: addressOf(broker) })
+    await client.producer().sendBatch('log', ['good', 'bad', 'slow', 'waits'])
+    const slow = Promise.withResolvers<void>()
+    const retry = { attempts: 2, initialMs: 1, maxMs: 1 }
+    const reader = await client.subscribe({ group: 'g', topic: 'log', retry }, async ({ value }) => {
+      if (String(value) === 'bad') throw new Error('cannot')
+      if (String(value) === 'slow') await slow.promise
+    })
+    const done = { received: 4, retried: 1, failed: 1, repeated: 0 }
+    await until(() => reader.counts.failed === 1 && reader.counts.inProgress === 1)
+    deepEqual(reader.counts, { ...done, handled: 1, inProgress: 1, lag: 2 })
+    slow.resolve()
+    await until(() => reader.counts.inProgress === 0 && reader.counts.lag === 0)
+    deepEqual(reader.counts, { ...done, handled: 3, inProgress: 0, lag: 0 })
+  })
+
+  // The members were said to have nothing in common, and the group not to be there.
+  it('a name that a group of the other kind has is told so', async () => {
+    await using broker = await brokerWith('log', 1)
+    await using client = await connect({ brokers: addressOf(broker) })
+    const nothing = (): undefined => undefined
+    await client.consumer('queue').topic('log').start(nothing)
+    await client.subscription('group').topic('log').assignor('range').start(nothing)
+    await rejects(client.subscription('queue').topic('log').start(nothing), {
+      errorName: 'INCONSISTENT_GROUP_PROTOCOL',
+      message: /cannot join group "queue": it is a share group, of which work queues are made; give the consumer group/,
+    })
+    await rejects(client.consumer('group').topic('log').start(nothing), {
+      errorName: 'GROUP_ID_NOT_FOUND',
+      message:
+        /share group "group": there is a consumer group of this name; give the work queue a group of another name/,
+    })
+    await rejects(client.subscription('group').topic('log').assignor('sticky').start(nothing), {
+      errorName: 'INCONSISTENT_GROUP_PROTOCOL',
+      message: /its other members do not know the assignor "sticky"/,
+    })
+  })
 })

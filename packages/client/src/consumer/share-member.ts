@@ -1,6 +1,7 @@
 import { apis } from '@polylog/wire'
-import { ClientError, refusal } from '../client-error.ts'
+import { ClientError } from '../client-error.ts'
 import type { Cluster } from '../cluster.ts'
+import { shareRefusal } from '../group/group-kind.ts'
 import type { Backoff } from '../waiting.ts'
 import { backoffMs, pauseFor } from '../waiting.ts'
 
@@ -89,8 +90,7 @@ export class ShareMember {
       this.#coordinator ??= await this.#cluster.coordinatorOf(this.#options.group)
       const answer = await this.#send(this.#coordinator, Math.min(heartbeatTimeoutMs, this.#cluster.requestTimeoutMs))
       const { errorCode, errorMessage, memberEpoch, heartbeatIntervalMs, assignment } = answer
-      if (errorCode !== 0)
-        throw refusal(errorCode, `cannot be a member of share group "${this.#options.group}"`, errorMessage)
+      if (errorCode !== 0) throw shareRefusal(errorCode, this.#options.group, errorMessage, this.#epoch === 0)
       this.#failures = 0
       this.#epoch = memberEpoch
       if (assignment !== null) {

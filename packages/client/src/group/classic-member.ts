@@ -12,6 +12,7 @@ import { groupedBy } from '../grouping.ts'
 import { assignedPartitions } from '../groups.ts'
 import type { AssignorName, Subscriber } from './assignors.ts'
 import { assign, protocolNames } from './assignors.ts'
+import { protocolRefusal } from './group-kind.ts'
 
 export interface ClassicMemberOptions {
   group: string
@@ -29,6 +30,7 @@ export interface Generation {
 }
 
 const memberIdRequired = 79
+const inconsistentGroupProtocol = 23
 const unknownMember = 25
 /** Join again, and it is well: the group moves on, or its coordinator has moved. */
 const rejoinCodes: readonly number[] = [14, 15, 16, 22, unknownMember, 27, 82]
@@ -80,6 +82,9 @@ export class ClassicMember {
       // KIP-394: the first request of a new member only gets it a name.
       this.#memberId = joined.memberId
       return this.join(owned)
+    }
+    if (joined.errorCode === inconsistentGroupProtocol) {
+      throw await protocolRefusal(this.#cluster, coordinator, group, assignor)
     }
     expectSuccess(joined.errorCode, what)
     this.#memberId = joined.memberId
