@@ -23,6 +23,7 @@ export type {
 } from './deduplication/deduplication-options.ts'
 export type { AssignorName } from './group/assignors.ts'
 export type { GroupSubscription, SubscriptionHandler } from './group/group-subscription.ts'
+export type { SubscriptionCounts } from './group/subscription-counts.ts'
 export type { SubscriptionBuilder } from './group/subscription-builder.ts'
 export type { SubscriptionOptions } from './group/subscription-options.ts'
 export { headerNames } from './header-names.ts'

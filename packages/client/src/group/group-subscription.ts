@@ -18,6 +18,7 @@ import { abortable, backoffMs, deferred, every, isThenable, pauseFor, within } f
 import { ClassicMember } from './classic-member.ts'
 import { OffsetTracker } from './offset-tracker.ts'
 import { startOffsets } from './start-offsets.ts'
+import type { SubscriptionCounts } from './subscription-counts.ts'
 import type { SubscriptionOptions } from './subscription-options.ts'
 
 /** Returning means done; throwing tries again. What it returns answers a request. */
@@ -60,6 +61,7 @@ export class GroupSubscription<T> {
   readonly #heartbeatsEnd = new AbortController()
   readonly #running: Promise<void>[] = []
   #progress: Deferred<void> = deferred()
+  readonly #counts = { received: 0, handled: 0, retried: 0, failed: 0, repeated: 0, inProgress: 0 }
   #bufferedCount = 0
   #mustRejoin = true
   #isLost = false
@@ -105,6 +107,16 @@ export class GroupSubscription<T> {
   /** Partitions that this member reads at the moment. */
   get assigned(): TopicPartition[] {
     return [...this.#held.values()].map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  get counts(): Readonly<SubscriptionCounts> {
+    let lag = 0
+    for (const { topic, partition, highWatermark } of this.#fetcher.positions()) {
+      const held = this.#held.get(keyOf({ topic, partition }))
+      // Nobody has said yet how much there is.
+      if (held !== undefined && highWatermark >= 0) lag += Math.max(0, highWatermark - held.tracker.position)
+    }
+    return { ...this.#counts, lag }
   }
 
   /** Joins the group. @throws ClientError */
@@ -184,6 +196,7 @@ export class GroupSubscription<T> {
         const held = this.#held.get(keyOf(record))
         if (held?.active !== true || signal.aborted) continue
         held.tracker.begin(record.offset)
+        this.#counts.received++
         this.#bufferedCount++
         this.#dispatcher.push({ record, held })
       }
@@ -306,11 +319,13 @@ export class GroupSubscription<T> {
   async #run({ record, held }: Job): Promise<void> {
     if (held.active) {
       held.runningCount++
+      this.#counts.inProgress++
       const repeats = this.#repeats
       const handling =
         repeats === undefined ? this.#handle(record, held, undefined) : this.#handleOnce(record, held, repeats)
       if (await handling) held.tracker.finish(record.offset)
       held.runningCount--
+      this.#counts.inProgress--
     }
     this.#bufferedCount--
     this.#progress.resolve()
@@ -323,6 +338,7 @@ export class GroupSubscription<T> {
       (onHandled) => this.#handle(record, held, onHandled),
     )
     if (isDone !== 'repeat') return isDone
+    this.#counts.repeated++
     await answerRepeat(this.#context, record).catch((error: unknown) => this.#report(error, undefined))
     return true
   }
@@ -344,10 +360,12 @@ export class GroupSubscription<T> {
         const report = (error: unknown): void => this.#report(error, message)
         if (isRequest(message)) await answer(this.#context, message, result).catch(report)
         if (onHandled !== undefined) await onHandled()
+        this.#counts.handled++
         return true
       } catch (error) {
         this.#report(error, message)
         if (message === undefined || attempt >= attempts) return this.#bury(record, held, message, attempt, error)
+        this.#counts.retried++
         const delayMs = backoffMs({ initialMs, maxMs }, attempt, environment.random())
         await pauseFor(environment, delayMs, this.#stopped.signal).catch(() => undefined)
         if (!held.active || this.#stopped.signal.aborted) return false
@@ -365,6 +383,7 @@ export class GroupSubscription<T> {
     const { deadLetter: topic, group } = this.#options
     const report = (failure: unknown): void => this.#report(failure, message)
     if (message !== undefined) await answerFailure(this.#context, message, error).catch(report)
+    this.#counts.failed++
     if (topic === undefined) return true
     const burial = { topic, record, deliveryCount: attempts, group, reason: String(error) }
     const undertaker = { report, signal: this.#stopped.signal, isWanted: () => held.active }

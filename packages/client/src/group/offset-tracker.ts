@@ -15,6 +15,11 @@ export class OffsetTracker {
     this.#committed = start
   }
 
+  /** Offset of the first record that is not done. */
+  get position(): number {
+    return this.#position
+  }
+
   /** Records handed out and not done. */
   get pendingCount(): number {
     return this.#offsets.length - this.#done.size
