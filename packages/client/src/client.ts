@@ -66,7 +66,7 @@ export interface ConnectOptions {
   closeTimeoutMs?: number
   /** Times between attempts, of which a half is left to chance. Default 50 ms, doubled up to 5 s. */
   retry?: Partial<Backoff>
-  /** `import * as api from '@opentelemetry/api'`: what is sent, received and handled has spans. Default: it has none. */
+  /** `import * as api from '@opentelemetry/api'`: what is sent, received and handled has spans and metrics. Default: none. */
   telemetry?: OpenTelemetry
   /** Ends the wait of `connect`. */
   signal?: AbortSignal
@@ -161,7 +161,7 @@ export class Client implements ConsumerMaker, SubscriptionMaker {
       environment,
       backoff: this.#backoff,
       closeTimeoutMs: this.#closeTimeoutMs,
-      tracing: options.telemetry === undefined ? undefined : new Tracing(options.telemetry, clientId),
+      tracing: options.telemetry === undefined ? undefined : new Tracing(options.telemetry, clientId, environment),
       producer: () => (this.#ownProducer ??= this.#makeProducer({}, () => undefined)),
     }
     if (options.check === false) void this.#reconnect()

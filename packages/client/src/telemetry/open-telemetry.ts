@@ -1,6 +1,6 @@
 /**
  * What the SDK uses of `@opentelemetry/api` 1.x, in our words: the package itself, as it is imported, has this form. So nothing
- * is looked for or loaded by the SDK, and who does not trace needs no package.
+ * is looked for or loaded by the SDK, and who neither traces nor measures needs no package.
  */
 export interface OpenTelemetry {
   readonly trace: {
@@ -18,6 +18,29 @@ export interface OpenTelemetry {
     extract(context: TraceContext, carrier: Record<string, string>): TraceContext
     fields(): string[]
   }
+  /** Version 1.3 and newer. */
+  readonly metrics?: {
+    getMeter(name: string): Meter
+  }
+}
+
+export interface Meter {
+  createCounter(name: string, options: InstrumentOptions): Counter
+  createHistogram(name: string, options: InstrumentOptions): Histogram
+}
+
+export interface InstrumentOptions {
+  readonly unit: string
+  readonly description: string
+  readonly advice?: { explicitBucketBoundaries: number[] }
+}
+
+export interface Counter {
+  add(value: number, attributes: Attributes): void
+}
+
+export interface Histogram {
+  record(value: number, attributes: Attributes): void
 }
 
 /** What a program knows of where it is; only OpenTelemetry looks inside. */

@@ -1,16 +1,19 @@
 import { isUtf8 } from 'node:buffer'
 import { ClientError } from '../client-error.ts'
 import type { ReceivedMessage } from '../consumer/queue-message.ts'
+import type { Environment } from '../environment.ts'
+import { groupedBy } from '../grouping.ts'
 import type { OutgoingMessage } from '../outgoing-message.ts'
 import type { Bytes } from '../records/record.ts'
 import { replyTopicPrefix } from '../request/reply-topic.ts'
+import { MessagingMetrics } from './messaging-metrics.ts'
 import type { Attributes, OpenTelemetry, Span, SpanContext, TraceContext, Tracer } from './open-telemetry.ts'
 import { errorStatus, spanKinds } from './open-telemetry.ts'
 
 type AnyMessage = Pick<ReceivedMessage<unknown>, 'topic' | 'partition' | 'offset' | 'key' | 'id' | 'header'>
 
 /**
- * Spans of what a client sends, receives and handles, by the semantic conventions for messaging and for Kafka. The context of a
+ * Spans and metrics of what a client sends, receives and handles, by the semantic conventions for messaging and for Kafka. The context of a
  * message's sending travels in its headers (`traceparent` with the propagator that is usual), where those who handle it find
  * their parent.
  */
@@ -18,17 +21,24 @@ export class Tracing {
   readonly #api: OpenTelemetry
   readonly #tracer: Tracer
   readonly #clientId: string
+  readonly #environment: Environment
+  /** Undefined where the API is older than its metrics. */
+  readonly #metrics: MessagingMetrics | undefined
+  /** Handed to a handler before: an ordered one is called again with the same message. */
+  readonly #delivered = new WeakSet<AnyMessage>()
   /** What has no caller's context must not get that of whoever happened to open the connection. */
   readonly #root: TraceContext
 
   /** @throws ClientError 'invalid-options' */
-  constructor(api: OpenTelemetry, clientId: string) {
+  constructor(api: OpenTelemetry, clientId: string, environment: Environment) {
     if (typeof api?.trace?.getTracer !== 'function' || typeof api.propagation?.inject !== 'function') {
       throw new ClientError('invalid-options', '"telemetry" is what `import * as api from "@opentelemetry/api"` gives')
     }
     this.#api = api
     this.#tracer = api.trace.getTracer('@polylog/client')
     this.#clientId = clientId
+    this.#environment = environment
+    this.#metrics = typeof api.metrics?.getMeter === 'function' ? new MessagingMetrics(api.metrics) : undefined
     this.#root = api.trace.deleteSpan(api.context.active())
   }
 
@@ -52,12 +62,13 @@ export class Tracing {
     const span = this.#tracer.startSpan(name, { kind: spanKinds.producer, attributes, links }, active)
     const carrier: Record<string, string> = {}
     if (created === undefined) this.#api.propagation.inject(this.#api.trace.setSpan(active, span), carrier)
-    return ended(span, async () => {
+    const work = async (): Promise<R> => {
       const sent = await send({ ...message, headers: { ...headers, ...carrier } })
       span.setAttributes({ 'messaging.destination.partition.id': String(sent.partition) })
       if (sent.offset >= 0) span.setAttributes({ 'messaging.kafka.offset': sent.offset })
       return sent
-    })
+    }
+    return this.#ended(span, work, (ms, errorType) => this.#metrics?.sent(attributes, ms, errorType))
   }
 
   /** A handler with a span around each call, in the trace of the message's sending. */
@@ -82,7 +93,10 @@ export class Tracing {
     keyInto(attributes, message.key)
     const links = this.#linksOf([message])
     const span = this.#tracer.startSpan(name, { kind: spanKinds.consumer, attributes, links }, parent)
-    return this.#api.context.with(this.#api.trace.setSpan(parent, span), () => ended(span, handle))
+    this.#count('process', group, [message])
+    return this.#api.context.with(this.#api.trace.setSpan(parent, span), () =>
+      this.#processing(span, attributes, handle),
+    )
   }
 
   #handlingBatch(group: string, messages: readonly AnyMessage[], handle: () => Promise<unknown>): Promise<unknown> {
@@ -90,7 +104,9 @@ export class Tracing {
     attributes['messaging.batch.message_count'] = messages.length
     const options = { kind: spanKinds.consumer, attributes, links: this.#linksOf(messages) }
     const span = this.#tracer.startSpan(name, options, this.#root)
-    return this.#api.context.with(this.#api.trace.setSpan(this.#root, span), () => ended(span, handle))
+    this.#count('process', group, messages)
+    const context = this.#api.trace.setSpan(this.#root, span)
+    return this.#api.context.with(context, () => this.#processing(span, attributes, handle))
   }
 
   /** A span for messages that were pulled, in the trace of who pulled them, linked to the sending of each. */
@@ -99,11 +115,50 @@ export class Tracing {
     attributes['messaging.batch.message_count'] = messages.length
     const options = { kind: spanKinds.client, attributes, links: this.#linksOf(messages), startTime }
     this.#tracer.startSpan(name, options, this.#api.context.active()).end()
+    this.#count('poll', group, messages)
+    this.#metrics?.pulled(attributes, Math.max(0, this.#environment.nowMs() - startTime))
   }
 
   /** Calls in the context of a message's sending: for what a client sends because of it, such as an answer. */
   because<R>(message: AnyMessage, call: () => R): R {
     return this.#api.context.with(this.#parentOf(message), call)
+  }
+
+  #processing(span: Span, attributes: Attributes, handle: () => Promise<unknown>): Promise<unknown> {
+    return this.#ended(span, handle, (ms, errorType) => this.#metrics?.processed(attributes, ms, errorType))
+  }
+
+  /** Counts messages that the program has now, each once. */
+  #count(operation: 'process' | 'poll', group: string, messages: readonly AnyMessage[]): void {
+    if (this.#metrics === undefined) return
+    const fresh = messages.filter((message) => !this.#delivered.has(message))
+    for (const message of fresh) this.#delivered.add(message)
+    for (const [topic, { length }] of groupedBy(fresh, (message) => message.topic)) {
+      this.#metrics.consumed(this.#described(operation, topic, group).attributes, length)
+    }
+  }
+
+  /** Ends the span when the work has ended, notes in it what went wrong, and tells how long it took. */
+  async #ended<R>(
+    span: Span,
+    work: () => Promise<R>,
+    measured: (durationMs: number, errorType: string | undefined) => void,
+  ): Promise<R> {
+    const startMs = this.#environment.monotonicMs()
+    let errorType: string | undefined
+    try {
+      return await work()
+    } catch (error) {
+      const known = error instanceof Error ? error : new Error(String(error))
+      errorType = error instanceof ClientError ? error.errorName || error.code : known.name
+      span.recordException(known)
+      span.setStatus({ code: errorStatus, message: known.message })
+      span.setAttributes({ 'error.type': errorType })
+      throw error
+    } finally {
+      span.end()
+      measured(this.#environment.monotonicMs() - startMs, errorType)
+    }
   }
 
   #described(operation: keyof typeof operationTypes, topic: string | undefined, group?: string) {
@@ -150,22 +205,6 @@ export class Tracing {
 }
 
 const operationTypes = { send: 'send', process: 'process', poll: 'receive' } as const
-
-/** Ends the span when the work has ended, and notes in it what went wrong. */
-async function ended<R>(span: Span, work: () => Promise<R>): Promise<R> {
-  try {
-    return await work()
-  } catch (error) {
-    const known = error instanceof Error ? error : new Error(String(error))
-    const type = error instanceof ClientError ? error.errorName || error.code : known.name
-    span.recordException(known)
-    span.setStatus({ code: errorStatus, message: known.message })
-    span.setAttributes({ 'error.type': type })
-    throw error
-  } finally {
-    span.end()
-  }
-}
 
 function textOf(value: Bytes | undefined): string | undefined {
   if (value === undefined || value === null) return undefined
