@@ -154,6 +154,26 @@ describe('a push consumer', () => {
     await environment.until(() => queue.members.size === 1)
   })
 
+  it('joins again, with nobody called, when its group was deleted while it could not be heard', async () => {
+    await using world = await makeQueueWorld()
+    const { queue, client, environment } = world
+    const errors: unknown[] = []
+    let seen = 0
+    await client
+      .consumer('g')
+      .topic('t')
+      .onError((error) => errors.push(error))
+      .start(() => {
+        seen++
+      })
+    queue.members.clear()
+    queue.refusals.set(76, [69])
+    await environment.until(() => queue.members.size === 1)
+    queue.add(value('after'))
+    await environment.until(() => seen === 1)
+    assert.deepEqual(errors, [])
+  })
+
   it('a lost lock aborts the signal of the message', async () => {
     await using world = await makeQueueWorld()
     const { queue, client, environment } = world

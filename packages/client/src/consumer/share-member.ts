@@ -16,6 +16,7 @@ export interface ShareMemberOptions {
 }
 
 const unknownMember = 25
+const groupIdNotFound = 69
 const fencedMemberEpoch = 110
 const coordinatorErrors: readonly number[] = [14, 15, 16]
 /** A broker that takes longer to answer a heartbeat is asked again over another connection. */
@@ -110,7 +111,9 @@ export class ShareMember {
     this.#failures++
     const { environment } = this.#cluster
     const delayMs = backoffMs(this.#options.backoff, this.#failures, environment.random())
-    if (error.kafkaCode === unknownMember || error.kafkaCode === fencedMemberEpoch) {
+    // A group whose members were all away long enough may have been deleted; who joins makes it anew.
+    const isGone = this.#epoch !== 0 && error.kafkaCode === groupIdNotFound
+    if (error.kafkaCode === unknownMember || error.kafkaCode === fencedMemberEpoch || isGone) {
       this.#epoch = 0
       return { delayMs, error: new ClientError('refused', error.message, { cause: error, retriable: true }) }
     }

@@ -81,6 +81,25 @@ describe('a producer', () => {
     assert.ok(sent[0]!.id < sent[1]!.id && sent[1]!.id < sent[2]!.id)
   })
 
+  it('sends batches that are large together in requests of their own', async () => {
+    const stored: StoredBatch[] = []
+    const counts: number[] = []
+    const store = storing(stored)
+    const script: Script = {
+      22: producerId,
+      0: (request, version) => {
+        counts.push(request.topicData.flatMap(({ partitionData }) => partitionData).length)
+        return store(request, version)
+      },
+    }
+    await using fake = await FakeBroker.start(script)
+    await using client = await connect({ brokers: fake.address })
+    const producer = client.producer({ batchBytesMax: 6 * 2 ** 20 })
+    await Promise.all([0, 1].map((partition) => producer.send('t', { value: 'small', partition })))
+    await Promise.all([0, 1].map((partition) => producer.send('t', { value: Buffer.alloc(5 * 2 ** 20), partition })))
+    assert.deepEqual(counts, [2, 1, 1])
+  })
+
   it('sends the same batch with the same sequence after a refusal and after a lost connection', async () => {
     const stored: StoredBatch[] = []
     const store = storing(stored, [6, 7])

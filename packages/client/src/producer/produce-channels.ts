@@ -14,7 +14,10 @@ interface Item {
   reject: (error: unknown) => void
 }
 
-/** Puts the batches that a turn of the event loop has for one broker into one Produce request. */
+/** Brokers close the connection for more than `socket.request.max.bytes` (100 MiB in Kafka, 16 MiB in Polylog by default). */
+const requestBytesMax = 8 * 2 ** 20
+
+/** Puts the batches that a turn of the event loop has for one broker into one Produce request, or a few if they are large. */
 export class ProduceChannels {
   readonly #cluster: Cluster
   readonly #acks: number
@@ -32,13 +35,28 @@ export class ProduceChannels {
       const waiting = this.#waiting.get(leader)
       if (waiting !== undefined) return void waiting.push(item)
       this.#waiting.set(leader, [item])
-      this.#cluster.environment.soon(() => void this.#flush(leader))
+      this.#cluster.environment.soon(() => this.#flush(leader))
     })
   }
 
-  async #flush(leader: number): Promise<void> {
+  #flush(leader: number): void {
     const items = this.#waiting.get(leader) ?? []
     this.#waiting.delete(leader)
+    let together: Item[] = []
+    let bytes = 0
+    for (const item of items) {
+      if (together.length > 0 && bytes + item.records.length > requestBytesMax) {
+        void this.#exchange(leader, together)
+        together = []
+        bytes = 0
+      }
+      together.push(item)
+      bytes += item.records.length
+    }
+    void this.#exchange(leader, together)
+  }
+
+  async #exchange(leader: number, items: readonly Item[]): Promise<void> {
     try {
       const timeoutMs = Math.max(1, Math.min(...items.map((item) => item.timeoutMs)))
       const request = {
