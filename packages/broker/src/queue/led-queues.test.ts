@@ -368,6 +368,28 @@ describe('queues on the leader', () => {
     equal((await world.stateLog.summary(queueId))?.startOffset, 5)
   })
 
+  it('keep nobody waiting whose leader does not know how far the partition goes, and tell who listens once it does', async () => {
+    const world = await QueueWorld.make()
+    await world.append(3)
+    world.partition.isSettled = false
+    const request = { ...queueId, memberId: 'a', recordsMax: 5, bytesMax: 1 << 20, atLeastOne: true }
+    const acquire = () => world.acquireRaw({ ...request, mode: 'batch-optimized' })
+    const isNotReady = (error: unknown): boolean =>
+      error instanceof BrokerError && error.code === 'leader-not-available'
+    await rejects(acquire(), isNotReady)
+    equal(await say(world, 'a', 0, 2, 'accept'), 'leader-not-available')
+    let count = 0
+    const forget = world.queues.onAvailable(queueId, () => count++)
+    await world.run(10_000)
+    await rejects(acquire(), isNotReady)
+    equal(count, 0)
+    world.partition.isSettled = true
+    await world.append(1)
+    ok(count > 0)
+    deepEqual(await world.acquire('a'), ['0-3 x1'])
+    forget()
+  })
+
   it('settle what compaction has taken, and go on behind it', async () => {
     const world = await QueueWorld.make()
     await world.append(3, 3, 3)

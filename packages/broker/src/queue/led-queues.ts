@@ -53,7 +53,7 @@ export class LedQueues implements QueueManager {
   }
 
   acquire(request: AcquireRequest): Acquired | Promise<Acquired> {
-    const queue = this.#open(request)
+    const queue = this.#openSoon(request)
     return queue instanceof Promise ? queue.then((opened) => opened.acquire(request)) : queue.acquire(request)
   }
 
@@ -94,7 +94,7 @@ export class LedQueues implements QueueManager {
     acknowledgements: readonly Acknowledgement[],
   ): Promise<ErrorCode | undefined> {
     try {
-      const queue = this.#open(id)
+      const queue = this.#openSoon(id)
       return await (queue instanceof Promise ? await queue : queue).acknowledge(memberId, acknowledgements)
     } catch (error) {
       if (error instanceof BrokerError) return error.code
@@ -160,6 +160,8 @@ export class LedQueues implements QueueManager {
     }
     const partition = this.#partitionOf(id)
     const { promise: opened, resolve, reject } = Promise.withResolvers<LedQueue>()
+    // Nobody may be waiting when it fails: whoever comes next opens it again and is told.
+    opened.catch(() => undefined)
     const opening: Opening = { kind: 'opening', opened }
     this.#slots.set(key, opening)
     this.#load(opening, { groupId: id.groupId, topicId: id.topicId, index: id.index }, partition).then(
@@ -170,6 +172,16 @@ export class LedQueues implements QueueManager {
       },
     )
     return opened
+  }
+
+  /**
+   * How far a partition goes its new leader may not learn for hours, if nobody can follow it: whoever asks for this one asks for
+   * others as well, and would get nothing of them meanwhile. The queue is opened all the same, and listeners are told.
+   */
+  #openSoon(id: QueueId): LedQueue | Promise<LedQueue> {
+    const queue = this.#open(id)
+    if (queue instanceof Promise && !this.#partitionOf(id).isSettled) throw new BrokerError('leader-not-available')
+    return queue
   }
 
   async #openOrReject(id: QueueId): Promise<LedQueue> {
