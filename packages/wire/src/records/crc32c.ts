@@ -1,10 +1,17 @@
 const tables = makeTables()
 
+/** From so many bytes on, reading whole words is a quarter faster; with fewer, making the view of them costs more. */
+const wordsBytesMin = 1024
+
 /**
  * CRC-32C (Castagnoli, RFC 3720 §B.4) of `bytes`, going on from `seed`, the CRC of what came before. Without native code;
  * slicing by 16, sixteen bytes a step.
  */
 export function crc32cTables(bytes: Uint8Array, seed = 0): number {
+  return bytes.length < wordsBytesMin ? ofBytes(bytes, seed) : ofWords(bytes, seed)
+}
+
+function ofBytes(bytes: Uint8Array, seed: number): number {
   const t = tables
   const end = bytes.length
   let crc = ~seed
@@ -30,6 +37,38 @@ export function crc32cTables(bytes: Uint8Array, seed = 0): number {
   }
   for (; i < end; i++) crc = (crc >>> 8) ^ t[(crc ^ bytes[i]!) & 255]!
   return ~crc >>> 0
+}
+
+function ofWords(bytes: Uint8Array, seed: number): number {
+  const t = tables
+  const end = bytes.length
+  const words = new DataView(bytes.buffer, bytes.byteOffset, end)
+  let crc = ~seed
+  let i = 0
+  for (; i + 16 <= end; i += 16) {
+    const a = crc ^ words.getInt32(i, true)
+    const b = words.getInt32(i + 4, true)
+    const c = words.getInt32(i + 8, true)
+    const d = words.getInt32(i + 12, true)
+    crc =
+      t[3840 + (a & 255)]! ^
+      t[3584 + ((a >>> 8) & 255)]! ^
+      t[3328 + ((a >>> 16) & 255)]! ^
+      t[3072 + (a >>> 24)]! ^
+      t[2816 + (b & 255)]! ^
+      t[2560 + ((b >>> 8) & 255)]! ^
+      t[2304 + ((b >>> 16) & 255)]! ^
+      t[2048 + (b >>> 24)]! ^
+      t[1792 + (c & 255)]! ^
+      t[1536 + ((c >>> 8) & 255)]! ^
+      t[1280 + ((c >>> 16) & 255)]! ^
+      t[1024 + (c >>> 24)]! ^
+      t[768 + (d & 255)]! ^
+      t[512 + ((d >>> 8) & 255)]! ^
+      t[256 + ((d >>> 16) & 255)]! ^
+      t[d >>> 24]!
+  }
+  return ofBytes(bytes.subarray(i), ~crc)
 }
 
 /** Table k, at 256 k, advances a byte by k further zero bytes. */
