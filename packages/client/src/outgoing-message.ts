@@ -31,6 +31,8 @@ export function messageOf<T>(sendable: Sendable<T>): OutgoingMessage<T> {
   return sendable
 }
 
+const noHeaders: NonNullable<OutgoingMessage['headers']> = {}
+
 /** The record that carries a message. @throws ClientError 'invalid' */
 export function recordOf<T>(message: OutgoingMessage<T>, value: Uint8Array | null, id: string): OutgoingRecord {
   if (typeof id !== 'string') throw new ClientError('invalid', `a message's id is a text, not ${String(id)}`)
@@ -42,7 +44,7 @@ export function recordOf<T>(message: OutgoingMessage<T>, value: Uint8Array | nul
     if (!Number.isSafeInteger(ttlMs) || ttlMs < 0) throw new ClientError('invalid', `ttlMs cannot be ${ttlMs}`)
     headers.push({ key: headerNames.ttlMs, value: String(ttlMs) })
   }
-  for (const [key, header] of Object.entries(own ?? {})) {
+  for (const [key, header] of Object.entries(own ?? noHeaders)) {
     expectBytes(`header "${key}"`, header)
     headers.push({ key, value: header })
   }

@@ -59,14 +59,17 @@ export function encodeBatch(
     plainSize += varintSize(size) + size
   }
   // One buffer for all: a buffer per record is what encoding small records would cost most.
-  const plain = Buffer.allocUnsafe(plainSize)
-  let at = 0
+  let batch = Buffer.allocUnsafe(batchHeaderBytes + plainSize)
+  let at = batchHeaderBytes
   for (let i = 0; i < records.length; i++) {
     const timestampDelta = (records[i]!.timestampMs ?? nowMs) - baseTimestamp
-    at = putRecord(plain, putVarint(plain, at, sizes[i]!), records[i]!, i, timestampDelta)
+    at = putRecord(batch, putVarint(batch, at, sizes[i]!), records[i]!, i, timestampDelta)
   }
-  const body = inClientTerms(() => compress(compression, plain))
-  const batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
+  if (compression !== 'none') {
+    const body = inClientTerms(() => compress(compression, batch.subarray(batchHeaderBytes)))
+    batch = Buffer.allocUnsafe(batchHeaderBytes + body.length)
+    batch.set(body, batchHeaderBytes)
+  }
   batch.writeBigInt64BE(0n, 0)
   batch.writeInt32BE(batch.length - lengthOverhead, lengthStart)
   batch.writeInt32BE(-1, 12)
@@ -79,7 +82,6 @@ export function encodeBatch(
   batch.writeInt16BE(mark.producerEpoch, 51)
   batch.writeInt32BE(mark.baseSequence, 53)
   batch.writeInt32BE(records.length, 57)
-  batch.set(body, batchHeaderBytes)
   batch.writeUInt32BE(crc32c(batch.subarray(crcStart)), 17)
   return batch
 }
@@ -120,8 +122,18 @@ function putRecord(
 
 const noOutgoingHeaders: NonNullable<OutgoingRecord['headers']> = []
 
+/** For names of headers, ids and the like a loop is faster than a call of the runtime. */
+const shortTextMax = 40
+
 function lengthOf(bytes: Uint8Array | string): number {
-  return typeof bytes === 'string' ? Buffer.byteLength(bytes) : bytes.length
+  if (typeof bytes !== 'string') return bytes.length
+  return isShortAscii(bytes) ? bytes.length : Buffer.byteLength(bytes)
+}
+
+function isShortAscii(text: string): boolean {
+  if (text.length > shortTextMax) return false
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
+  return true
 }
 
 function fieldSize(bytes: Bytes): number {
@@ -134,8 +146,9 @@ function putField(target: Buffer, position: number, bytes: Bytes): number {
   if (bytes === null) return putVarint(target, position, -1)
   const length = lengthOf(bytes)
   const at = putVarint(target, position, length)
-  if (typeof bytes === 'string') target.write(bytes, at)
-  else target.set(bytes, at)
+  if (typeof bytes !== 'string') target.set(bytes, at)
+  else if (length > shortTextMax || length !== bytes.length) target.write(bytes, at)
+  else for (let i = 0; i < length; i++) target[at + i] = bytes.charCodeAt(i)
   return at + length
 }
 
