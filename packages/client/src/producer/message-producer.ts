@@ -9,7 +9,7 @@ import { closeTimeoutOf, expectKinds, expectOptions } from '../option-checks.ts'
 import type { OutgoingMessage, Sendable } from '../outgoing-message.ts'
 import { messageOf, recordOf } from '../outgoing-message.ts'
 import { recordBytesOf } from '../records/batch.ts'
-import type { Bytes } from '../records/record.ts'
+import type { Bytes, OutgoingRecord } from '../records/record.ts'
 import type { InputOf, Topic, TopicLike } from '../serialization/topic.ts'
 import { serialized, topicOf } from '../serialization/topic.ts'
 import type { Tracing } from '../telemetry/tracing.ts'
@@ -18,6 +18,8 @@ import { abortable, throwIfAborted } from '../waiting.ts'
 import type { PartitionerOption } from './partitioners.ts'
 import { partitionerOf } from './partitioners.ts'
 import { RecordSender, senderDefaults } from './record-sender.ts'
+import type { SendResult } from './sending.ts'
+import { Sending } from './sending.ts'
 
 export interface ProducerOptions {
   /** Default 'none'. 'snappy' and 'lz4' need a package of that kind; 'zstd' Node 22.15. */
@@ -44,16 +46,6 @@ export interface ProducerOptions {
 export interface SendOptions {
   /** Stops waiting. What was already handed over may still be stored. */
   signal?: AbortSignal
-}
-
-/** A message that the broker has stored. */
-export interface SendResult {
-  /** The message's id. */
-  id: string
-  topic: string
-  partition: number
-  /** -1 if it was stored by an earlier attempt whose answer was lost. */
-  offset: number
 }
 
 /** Some messages of a batch could not be sent. `results` has an entry for each message, in order. */
@@ -143,7 +135,7 @@ export class MessageProducer {
     options: SendOptions = {},
   ): Promise<SendResult> {
     throwIfAborted(options.signal)
-    return abortable(this.#begin(describedOf(topic), messageOf(message)), options.signal)
+    return abortable(this.#begin(describedOf(topic), [message], this.#tracing).only(), options.signal)
   }
 
   /**
@@ -159,12 +151,11 @@ export class MessageProducer {
     throwIfAborted(options.signal)
     const topic = describedOf(like)
     if (!Array.isArray(messages)) throw new ClientError('invalid', 'sendBatch() takes an array of messages')
-    const sending = Promise.all(
-      messages.map((message) => this.#begin(topic, messageOf(message)).catch((error: unknown) => failureOf(error))),
-    )
-    const results = await abortable(sending, options.signal)
-    if (results.some((result) => result instanceof ClientError)) throw new BatchError(results)
-    return results as SendResult[]
+    const sending = this.#begin(topic, messages, this.#tracing)
+    await abortable(sending.done, options.signal)
+    const { results, failures } = sending
+    if (failures.size === 0) return results
+    throw new BatchError(messages.map((_, i) => (failures.has(i) ? failureOf(failures.get(i)) : results[i]!)))
   }
 
   /**
@@ -178,7 +169,8 @@ export class MessageProducer {
     if (!this.#sender.hasRoom(0)) {
       throw new ClientError('buffer-full', 'too much is on its way to the broker; wait with producer.flush()')
     }
-    this.#begin(describedOf(topic), { ...message, id }).catch((error: unknown) => {
+    const sending = this.#begin(describedOf(topic), [{ ...message, id }], this.#tracing)
+    sending.only().catch((error: unknown) => {
       const failure = failureOf(error)
       if (oneWayFailed.hasSubscribers) oneWayFailed.publish({ messageId: id, error: failure })
       this.#onOneWayError?.(failure, id)
@@ -215,38 +207,72 @@ export class MessageProducer {
     await this.close()
   }
 
-  #begin<I>(topic: Topic<unknown, I>, message: OutgoingMessage<I>): Promise<SendResult> {
-    if (this.#tracing === undefined) return this.#handOver(topic, message)
-    const named = { ...message, id: message.id ?? this.#ids.next() }
-    return this.#tracing.sending(topic.name, named, (traced) => this.#handOver(topic, traced))
+  /** Hands messages over, in order. Does not throw: what cannot be sent has failed. */
+  #begin<I>(topic: Topic<unknown, I>, messages: readonly Sendable<I>[], tracing: Tracing | undefined): Sending {
+    const sending = new Sending(topic.name, messages.length)
+    const records: OutgoingRecord[] = []
+    for (let i = 0; i < messages.length; i++) {
+      try {
+        const message = messageOf(messages[i]!)
+        if (tracing === undefined) this.#make(topic, message, sending, i, records)
+        else sending.follow(i, this.#trace(tracing, topic, message))
+      } catch (error) {
+        sending.fail(i, error)
+      }
+    }
+    if (records.length > 0) this.#sender.push(topic.name, records, sending)
+    return sending
   }
 
-  async #handOver<I>(topic: Topic<unknown, I>, message: OutgoingMessage<I>): Promise<SendResult> {
+  #trace<I>(tracing: Tracing, topic: Topic<unknown, I>, message: OutgoingMessage<I>): Promise<SendResult> {
+    const named = { ...message, id: message.id ?? this.#ids.next() }
+    return tracing.sending(topic.name, named, (traced) => this.#begin(topic, [traced], undefined).only())
+  }
+
+  /** Adds the message's record, if it can be made at once; else it follows. */
+  #make<I>(
+    topic: Topic<unknown, I>,
+    message: OutgoingMessage<I>,
+    sending: Sending,
+    number: number,
+    records: OutgoingRecord[],
+  ): void {
     const value = topic.serializer.serialize(message.value)
     const before = this.#serializing.get(topic.name)
-    if (!(value instanceof Promise) && before === undefined) return this.#send(topic.name, message, value)
-    // Those of one topic are handed over in the order of their calls, whichever is ready first.
-    const sending = (async () => {
+    if (value instanceof Promise || before !== undefined) {
+      return sending.follow(number, this.#sendLater(topic.name, message, value, before))
+    }
+    const id = message.id ?? this.#ids.next()
+    records.push(recordOf(message, serialized(value), id))
+    sending.expect(number, id)
+  }
+
+  /** Those of one topic are handed over in the order of their calls, whichever is ready first. */
+  async #sendLater(
+    topic: string,
+    message: OutgoingMessage<unknown>,
+    value: Bytes | Promise<Bytes>,
+    before: Promise<void> | undefined,
+  ): Promise<SendResult> {
+    const handingOver = (async () => {
       const [bytes] = await Promise.allSettled([value, before])
       if (bytes.status === 'rejected') throw bytes.reason
-      return { result: this.#send(topic.name, message, bytes.value) }
+      const id = message.id ?? this.#ids.next()
+      const sending = new Sending(topic, 1)
+      const record = recordOf(message, serialized(bytes.value), id)
+      sending.expect(0, id)
+      this.#sender.push(topic, [record], sending)
+      return sending
     })()
-    const done = sending.then(
+    const done = handingOver.then(
       () => undefined,
       () => undefined,
     )
-    this.#serializing.set(topic.name, done)
-    const { result } = await sending.finally(() => {
-      if (this.#serializing.get(topic.name) === done) this.#serializing.delete(topic.name)
+    this.#serializing.set(topic, done)
+    const sending = await handingOver.finally(() => {
+      if (this.#serializing.get(topic) === done) this.#serializing.delete(topic)
     })
-    return result
-  }
-
-  async #send(topic: string, message: OutgoingMessage<unknown>, value: Bytes): Promise<SendResult> {
-    const id = message.id ?? this.#ids.next()
-    const record = recordOf(message, serialized(value), id)
-    const { partition, offset } = await this.#sender.send(topic, record)
-    return { id, topic, partition, offset }
+    return sending.only()
   }
 }
 

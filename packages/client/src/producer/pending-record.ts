@@ -1,11 +1,11 @@
 import type { ClientError } from '../client-error.ts'
 import type { OutgoingRecord } from '../records/record.ts'
 
-/** Who is told what became of a record. One may wait for many records. */
+/** Who is told what became of a record. One may wait for many records: `index` counts those of one `push`. */
 export interface RecordWaiter {
   /** Offset -1: it was stored by an earlier attempt, and the broker no longer knows where. */
-  stored(partition: number, offset: number): void
-  failed(error: ClientError): void
+  stored(index: number, partition: number, offset: number): void
+  failed(index: number, error: ClientError): void
 }
 
 /** A record on its way. What becomes of it is told once; what is said of it later does not count. */
@@ -14,15 +14,17 @@ export class PendingRecord {
   readonly record: OutgoingRecord
   readonly size: number
   readonly #waiter: RecordWaiter
+  readonly #index: number
   #deadlineMs = Number.POSITIVE_INFINITY
   #onSettled: ((size: number) => void) | undefined
   #settled = false
 
-  constructor(topic: string, record: OutgoingRecord, size: number, waiter: RecordWaiter) {
+  constructor(topic: string, record: OutgoingRecord, size: number, waiter: RecordWaiter, index: number) {
     this.topic = topic
     this.record = record
     this.size = size
     this.#waiter = waiter
+    this.#index = index
   }
 
   /** When it is too late to send it, on the monotonic clock; never, as long as it has to wait for room. */
@@ -37,11 +39,11 @@ export class PendingRecord {
   }
 
   confirm(partition: number, offset: number): void {
-    if (this.#settle()) this.#waiter.stored(partition, offset)
+    if (this.#settle()) this.#waiter.stored(this.#index, partition, offset)
   }
 
   fail(error: ClientError): void {
-    if (this.#settle()) this.#waiter.failed(error)
+    if (this.#settle()) this.#waiter.failed(this.#index, error)
   }
 
   #settle(): boolean {

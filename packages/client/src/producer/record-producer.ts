@@ -1,5 +1,4 @@
 import type { Compression } from '@polylog/wire/records'
-import type { ClientError } from '../client-error.ts'
 import type { Cluster } from '../cluster.ts'
 import type { OutgoingRecord } from '../records/record.ts'
 import { deferred } from '../waiting.ts'
@@ -51,11 +50,11 @@ export class RecordProducer {
     const counts: number[] = []
     let waitingCount = records.length
     const waiter: RecordWaiter = {
-      stored(partition) {
+      stored(_index, partition) {
         counts[partition] = (counts[partition] ?? 0) + 1
         if (--waitingCount === 0) resolve()
       },
-      failed: (error: ClientError) => reject(error),
+      failed: (_index, error) => reject(error),
     }
     this.#sender.push(topic, records, waiter)
     await promise

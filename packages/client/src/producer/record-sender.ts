@@ -33,12 +33,6 @@ export const senderDefaults = {
   createTopics: true,
 } as const
 
-/** Where a record was stored. */
-export interface StoredAt {
-  partition: number
-  offset: number
-}
-
 interface Route {
   /** Records that wait for the topic's number of partitions to be known, in order. */
   waiting: { pending: PendingRecord; key: Uint8Array | null }[]
@@ -75,19 +69,13 @@ export class RecordSender {
     return this.#bufferedCount === 0 || this.#bufferedBytes + size <= this.#options.bufferBytesMax
   }
 
-  /** Sends a record, after those before it; resolves when it is stored. @throws ClientError */
-  send(topic: string, record: OutgoingRecord): Promise<StoredAt> {
-    const { promise, resolve, reject } = deferred<StoredAt>()
-    this.push(topic, [record], { stored: (partition, offset) => resolve({ partition, offset }), failed: reject })
-    return promise
-  }
-
   /** Sends records, after those before them, and tells the waiter, now or later, what became of each. */
   push(topic: string, records: readonly OutgoingRecord[], waiter: RecordWaiter): void {
     const nowMs = this.#cluster.environment.monotonicMs()
     const route = this.#routeOf(topic)
-    for (const record of records) {
-      const pending = new PendingRecord(topic, record, recordBytesOf(record), waiter)
+    for (let i = 0; i < records.length; i++) {
+      const record = records[i]!
+      const pending = new PendingRecord(topic, record, recordBytesOf(record), waiter, i)
       if (this.#closed) pending.fail(new ClientError('closed', 'the producer was closed'))
       else if (this.hasRoom(pending.size)) this.#admit(pending, route, nowMs)
       else this.#admissions.push(pending)
