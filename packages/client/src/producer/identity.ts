@@ -11,25 +11,37 @@ export interface ProducerIdentity {
 /** The identity that batches are sent under. All partitions of a producer share one until it is of no use any more. */
 export class IdentitySource {
   readonly #cluster: Cluster
-  #current: Promise<ProducerIdentity> | undefined
+  #asked: Promise<ProducerIdentity> | undefined
+  #current: ProducerIdentity | undefined
 
   constructor(cluster: Cluster) {
     this.#cluster = cluster
   }
 
+  /** What `get` would resolve with at once; undefined if it would have to ask. */
+  get current(): ProducerIdentity | undefined {
+    return this.#current
+  }
+
   /** @throws ClientError; the next call asks again */
   get(): Promise<ProducerIdentity> {
-    if (this.#current !== undefined) return this.#current
+    if (this.#asked !== undefined) return this.#asked
     const asked = this.#ask()
-    this.#current = asked
-    asked.catch(() => {
-      if (this.#current === asked) this.#current = undefined
-    })
+    this.#asked = asked
+    asked.then(
+      (identity) => {
+        if (this.#asked === asked) this.#current = identity
+      },
+      () => {
+        if (this.#asked === asked) this.#asked = undefined
+      },
+    )
     return asked
   }
 
   /** Makes the next `get` ask for another one. Partitions that are sending under the old one go on with it. */
   renew(): void {
+    this.#asked = undefined
     this.#current = undefined
   }
 
