@@ -6,8 +6,8 @@ export interface DispatcherOptions<Job> {
   concurrency: number
   /** Jobs of one lane run one after the other, in order; those without a lane as they come. */
   laneOf: (job: Job) => string | undefined
-  /** Must not reject. */
-  run: (job: Job) => Promise<void>
+  /** Must not throw or reject. What it does at once costs no promise. */
+  run: (job: Job) => Promise<void> | undefined
 }
 
 /** Runs jobs, some at a time. */
@@ -18,6 +18,7 @@ export class Dispatcher<Job> {
   readonly #lanes = new Map<string, Fifo<Job>>()
   readonly #idle: (() => void)[] = []
   #runningCount = 0
+  #isStarting = false
 
   constructor(options: DispatcherOptions<Job>) {
     this.#options = options
@@ -53,12 +54,18 @@ export class Dispatcher<Job> {
   }
 
   #startSome(): void {
+    // A job that is done at once ends here as well: the loop goes on, however many there are of that kind.
+    if (this.#isStarting) return
+    this.#isStarting = true
     while (this.#runningCount < this.#options.concurrency) {
       const job = this.#ready.take()
-      if (job === undefined) return
+      if (job === undefined) break
       this.#runningCount++
-      void this.#options.run(job).then(() => this.#done(job))
+      const running = this.#options.run(job)
+      if (running === undefined) this.#done(job)
+      else void running.then(() => this.#done(job))
     }
+    this.#isStarting = false
   }
 
   #done(job: Job): void {

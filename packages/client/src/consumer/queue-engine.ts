@@ -162,10 +162,14 @@ export class QueueEngine<T> implements MessageOwner {
     this.#quietly(this.reject(delivery, `invalid value: ${String(error)}`))
   }
 
-  async accept(delivery: Delivery): Promise<void> {
+  accept(delivery: Delivery): Promise<void> {
     this.#forget(delivery)
     const work = this.#works.get(delivery)
-    await (work === undefined ? this.reader.settle(delivery, 'accept') : this.#acceptOnce(delivery, work))
+    const accepting = work === undefined ? this.reader.settle(delivery, 'accept') : this.#acceptOnce(delivery, work)
+    return accepting.then(this.#onAccepted)
+  }
+
+  readonly #onAccepted = (): void => {
     this.counts.accepted++
   }
 

@@ -78,8 +78,8 @@ export class QueueMessage<T> extends ReceivedMessage<T> {
   }
 
   /** It is done. Resolves when the broker knows. Settling twice does nothing. @throws ClientError 'lock-lost' */
-  async accept(): Promise<void> {
-    if (this.#settle()) await this.#owner.accept(this.#delivery)
+  accept(): Promise<void> {
+    return this.#settle() ? this.#owner.accept(this.#delivery) : Promise.resolve()
   }
 
   /**

@@ -43,7 +43,11 @@ export class SingleCalls<T> implements HandlerCalls {
   }
 
   take(deliveries: readonly Delivery[]): void {
-    for (const delivery of deliveries) this.#dispatcher.push(delivery)
+    for (const delivery of deliveries) {
+      // A handler may have been called meanwhile, and have closed the consumer: the rest goes back.
+      if (this.#isStopped) return
+      this.#dispatcher.push(delivery)
+    }
   }
 
   stop(): void {
@@ -55,23 +59,50 @@ export class SingleCalls<T> implements HandlerCalls {
     return this.#dispatcher.idle()
   }
 
-  async #run(delivery: Delivery): Promise<void> {
+  #run(delivery: Delivery): Promise<void> | undefined {
     const opened = this.#engine.open(delivery)
-    const message = isThenable(opened) ? await opened : opened
-    if (message === undefined) return
+    if (opened === undefined) return undefined
+    if (isThenable(opened)) return this.#runLater(delivery, opened)
+    let outcome: () => unknown
+    try {
+      const returned = this.#handler(opened)
+      if (!isThenable(returned) && (opened.settled || !isRequest(opened))) return this.#accept(delivery, opened)
+      outcome = () => returned
+    } catch (error) {
+      outcome = () => {
+        throw error
+      }
+    }
+    return this.#runOn(delivery, opened, outcome)
+  }
+
+  async #runLater(delivery: Delivery, opening: Promise<QueueMessage<T> | undefined>): Promise<void> {
+    const message = await opening
+    if (message !== undefined) await this.#runOn(delivery, message, () => this.#handler(message))
+  }
+
+  /** @param outcome returns, or throws, what the first call of the handler does */
+  async #runOn(delivery: Delivery, message: QueueMessage<T>, outcome: () => unknown): Promise<void> {
     for (let attempt = message.deliveryCount; ; attempt++) {
       try {
-        const returned = this.#handler(message)
+        const returned = attempt === message.deliveryCount ? outcome() : this.#handler(message)
         const result = isThenable(returned) ? await returned : returned
         if (!message.settled && isRequest(message))
           await answer(this.#context, message, result).catch((error) => this.#report(error, message))
-        message.accept().catch((error: unknown) => this.#report(error, message))
-        break
+        return this.#accept(delivery, message)
       } catch (error) {
         this.#report(error, message)
-        if (message.settled || !(await this.#mayRunAgain(message, attempt, error))) break
+        if (message.settled || !(await this.#mayRunAgain(message, attempt, error))) return this.#ended(delivery)
       }
     }
+  }
+
+  #accept(delivery: Delivery, message: QueueMessage<T>): undefined {
+    message.accept().catch((error: unknown) => this.#report(error, message))
+    this.#ended(delivery)
+  }
+
+  #ended(delivery: Delivery): undefined {
     this.#engine.finished(delivery)
     this.#adapt()
   }

@@ -316,17 +316,26 @@ export class GroupSubscription<T> {
     if (kafkaCode === 25 || kafkaCode === 22 || kafkaCode === 82) this.#isLost = true
   }
 
-  async #run({ record, held }: Job): Promise<void> {
-    if (held.active) {
-      held.runningCount++
-      this.#counts.inProgress++
-      const repeats = this.#repeats
-      const handling =
-        repeats === undefined ? this.#handle(record, held, undefined) : this.#handleOnce(record, held, repeats)
-      if (await handling) held.tracker.finish(record.offset)
-      held.runningCount--
-      this.#counts.inProgress--
-    }
+  #run(job: Job): Promise<void> | undefined {
+    const { record, held } = job
+    if (!held.active) return this.#end()
+    held.runningCount++
+    this.#counts.inProgress++
+    const repeats = this.#repeats
+    const handling =
+      repeats === undefined ? this.#handle(record, held, undefined) : this.#handleOnce(record, held, repeats)
+    if (typeof handling !== 'boolean') return handling.then((isDone) => this.#ran(job, isDone))
+    return this.#ran(job, handling)
+  }
+
+  #ran({ record, held }: Job, isDone: boolean): undefined {
+    if (isDone) held.tracker.finish(record.offset)
+    held.runningCount--
+    this.#counts.inProgress--
+    return this.#end()
+  }
+
+  #end(): undefined {
     this.#bufferedCount--
     this.#progress.resolve()
   }
@@ -335,7 +344,7 @@ export class GroupSubscription<T> {
     const isDone = await repeats.once(
       record,
       () => held.active && !this.#stopped.signal.aborted,
-      (onHandled) => this.#handle(record, held, onHandled),
+      async (onHandled) => this.#handle(record, held, onHandled),
     )
     if (isDone !== 'repeat') return isDone
     this.#counts.repeated++
@@ -343,18 +352,67 @@ export class GroupSubscription<T> {
     return true
   }
 
-  /** True when the message is done, one way or the other. */
-  async #handle(record: ReceivedRecord, held: Held, onHandled: (() => Promise<void>) | undefined): Promise<boolean> {
+  /** True when the message is done, one way or the other; at once where nothing takes time. */
+  #handle(
+    record: ReceivedRecord,
+    held: Held,
+    onHandled: (() => Promise<void>) | undefined,
+  ): boolean | Promise<boolean> {
+    let message: ReceivedMessage<T> | undefined
+    let outcome: () => unknown
+    try {
+      const value = this.#topics.get(record.topic)!.serializer.deserialize(record.value)
+      if (isThenable(value)) return this.#handleLater(record, held, onHandled, value)
+      message = new ReceivedMessage(record, value)
+      const returned = this.#handler(message)
+      if (onHandled === undefined && !isThenable(returned) && !isRequest(message)) {
+        this.#counts.handled++
+        return true
+      }
+      outcome = () => returned
+    } catch (error) {
+      if (message === undefined) return this.#refuse(record, held, error)
+      outcome = () => {
+        throw error
+      }
+    }
+    return this.#handleOn(record, held, onHandled, message, outcome)
+  }
+
+  async #handleLater(
+    record: ReceivedRecord,
+    held: Held,
+    onHandled: (() => Promise<void>) | undefined,
+    value: PromiseLike<T>,
+  ): Promise<boolean> {
+    let message: ReceivedMessage<T>
+    try {
+      message = new ReceivedMessage(record, await value)
+    } catch (error) {
+      return this.#refuse(record, held, error)
+    }
+    return this.#handleOn(record, held, onHandled, message, () => this.#handler(message))
+  }
+
+  /** The value cannot be read. */
+  #refuse(record: ReceivedRecord, held: Held, error: unknown): Promise<boolean> {
+    this.#report(error, undefined)
+    return this.#bury(record, held, undefined, 1, error)
+  }
+
+  /** @param outcome returns, or throws, what the first call of the handler does */
+  async #handleOn(
+    record: ReceivedRecord,
+    held: Held,
+    onHandled: (() => Promise<void>) | undefined,
+    message: ReceivedMessage<T>,
+    outcome: () => unknown,
+  ): Promise<boolean> {
     const { environment } = this.#context
     const { attempts = 5, initialMs = 1000, maxMs = 60_000 } = this.#options.retry ?? {}
-    let message: ReceivedMessage<T> | undefined
     for (let attempt = 1; ; attempt++) {
       try {
-        if (message === undefined) {
-          const value = this.#topics.get(record.topic)!.serializer.deserialize(record.value)
-          message = new ReceivedMessage(record, isThenable(value) ? await value : value)
-        }
-        const returned = this.#handler(message)
+        const returned = attempt === 1 ? outcome() : this.#handler(message)
         const result = isThenable(returned) ? await returned : returned
         // The handler has done its work: calling it again would not make an answer that cannot be sent come.
         const report = (error: unknown): void => this.#report(error, message)
@@ -364,7 +422,7 @@ export class GroupSubscription<T> {
         return true
       } catch (error) {
         this.#report(error, message)
-        if (message === undefined || attempt >= attempts) return this.#bury(record, held, message, attempt, error)
+        if (attempt >= attempts) return this.#bury(record, held, message, attempt, error)
         this.#counts.retried++
         const delayMs = backoffMs({ initialMs, maxMs }, attempt, environment.random())
         await pauseFor(environment, delayMs, this.#stopped.signal).catch(() => undefined)
