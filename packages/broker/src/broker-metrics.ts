@@ -43,7 +43,7 @@ export function addBrokerMetrics(
     return store.refusal === undefined ? 0 : 1
   })
   registry.read('polylog_topics', 'gauge', 'Topics.', () => topics.list().length)
-  registry.read('polylog_partitions', 'gauge', 'Partitions led here.', () => count(replicas.leaders()))
+  registry.read('polylog_partitions', 'gauge', 'Partitions led here.', () => count(replicas.replicasLed()))
   registry.read('polylog_replicas', 'gauge', 'Replicas here, led or not.', () => count(replicas.replicas()))
   registry.read('polylog_log_bytes', 'gauge', 'Bytes of all logs.', () => sum(replicas, (log) => log.sizeBytes))
   registry.read('polylog_damaged_logs', 'gauge', 'Logs that take no more records because of damage.', () => {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Cluster, commitOffsets, committedOffsets, Fetcher, RecordProducer } from '@polylog/client/admin'
+import { apis } from '@polylog/wire'
 import { InProcessCluster } from './cluster.fixture.ts'
 import type { ClusterMember } from './cluster.fixture.ts'
 import type { BrokerSettings } from './config/broker-table.ts'
@@ -82,6 +83,22 @@ describe('three brokers on one metadata store', { concurrency: true }, () => {
     await cluster.until('all are in sync again', () => stateOf(cluster).inSyncReplicas.length === 3)
     await load.send(20)
     deepEqual(await consumed(cluster.addresses, load.sent.length), load.sent)
+  })
+
+  it('tell the size of each replica, not only of the one that leads (DescribeLogDirs)', async () => {
+    const { cluster: opened } = await started()
+    await using cluster = opened
+    await cluster.until('all are in sync', () => stateOf(cluster).inSyncReplicas.length === 3)
+    await using load = new Load(cluster.addresses)
+    await load.send(20)
+    await using clients = new Cluster({ brokers: cluster.addresses })
+    const topics = [{ topic: topic.name, partitions: [0] }]
+    const ids = cluster.members.map(({ id }) => id)
+    const answers = await Promise.all(ids.map((id) => clients.broker(id, apis[35], { topics })))
+    const sizes = answers.map(({ results }) => results[0]?.topics[0]?.partitions[0]?.partitionSize)
+    // What is acknowledged is on all that are in sync.
+    ok(sizes[0]! > 0, `sizes ${sizes.join()}`)
+    deepEqual(new Set(sizes), new Set([sizes[0]]))
   })
 
   it('hand over before they stop, so that producers hardly notice', async (context) => {

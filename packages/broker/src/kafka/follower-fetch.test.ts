@@ -22,11 +22,11 @@ describe('follower fetch', () => {
     follower = await broker.connect()
     await proveBroker(follower, { brokerId: 2, brokerEpoch })
     partition = await broker.makeTopic('orders', 2)
-    for (const each of broker.topics.partitions()) each.followers = [2]
+    for (const each of broker.topics.replicas()) each.followers = [2]
   })
   afterEach(async () => {
     await broker.stop()
-    for (const each of broker.topics.partitions()) {
+    for (const each of broker.topics.replicas()) {
       assert.equal(each.readsOpen, 0, 'every read is released')
       assert.equal(each.listenerCount, 0, 'nothing listens any more')
     }
@@ -242,7 +242,7 @@ describe('follower fetch', () => {
       const other = await TestBroker.start({ replicaLagMsMax })
       try {
         const { topicId } = await other.makeTopic('orders', 2)
-        for (const each of other.topics.partitions()) each.followers = [2]
+        for (const each of other.topics.replicas()) each.followers = [2]
         const peer = await other.connect()
         await proveBroker(peer, { brokerId: 2, brokerEpoch })
         const partitions = [asked(), asked({ partition: 1 })]

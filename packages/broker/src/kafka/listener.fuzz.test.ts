@@ -95,7 +95,7 @@ describe('listener.fuzz', () => {
       }),
       { numRuns: 250 },
     )
-    for (const each of broker.topics.partitions()) assert.deepEqual([each.readsOpen, each.listenerCount], [0, 0])
+    for (const each of broker.topics.replicas()) assert.deepEqual([each.readsOpen, each.listenerCount], [0, 0])
     assert.deepEqual(broker.errors(), [])
   })
 

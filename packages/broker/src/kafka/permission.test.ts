@@ -82,7 +82,7 @@ describe('rights', () => {
   function stateOf(): unknown {
     return structuredClone({
       topics: broker.topics.list().map(({ name, partitions, configs }) => [name, partitions.length, configs]),
-      log: [...broker.topics.partitions()].map((each) => [each.topicName, each.logStartOffset, each.logEndOffset]),
+      log: [...broker.topics.replicas()].map((each) => [each.topicName, each.logStartOffset, each.logEndOffset]),
       groups: broker.groups.list({ states: [], types: [] }),
       shareGroups: broker.shareGroups.list(),
       acknowledged: broker.queues.acknowledged,

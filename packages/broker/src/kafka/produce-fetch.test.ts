@@ -45,7 +45,7 @@ describe('produce fetch', () => {
   })
   afterEach(async () => {
     await broker.stop()
-    for (const partition of broker.topics.partitions()) {
+    for (const partition of broker.topics.replicas()) {
       assert.equal(partition.readsOpen, 0, 'every read is released')
       assert.equal(partition.listenerCount, 0, 'nothing listens any more')
     }

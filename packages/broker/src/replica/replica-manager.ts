@@ -132,10 +132,6 @@ export class ReplicaManager implements ReplicaHost {
     return seat === undefined || seat.isLeader ? undefined : seat.replica
   }
 
-  leaders(): Iterable<Partition> {
-    return this.replicasLed()
-  }
-
   *replicasLed(): Iterable<Replica> {
     for (const { replica, isLeader } of this.#seats.values()) if (isLeader) yield replica
   }

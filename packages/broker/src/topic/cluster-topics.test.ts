@@ -43,8 +43,8 @@ class FakeReplicas implements ReplicaHost {
     return this.followed.get(`${topicId}/${index}`)
   }
 
-  leaders(): Iterable<Partition> {
-    return this.led.values()
+  replicas(): Iterable<Partition> {
+    return [...this.led.values(), ...this.followed.values()]
   }
 }
 
@@ -179,7 +179,7 @@ describe('cluster topics', () => {
       equal(topics.partition('orders', 1), undefined)
       equal(topics.follower('orders', 1), followed)
       equal(topics.partition('none', 0), undefined)
-      deepEqual([...topics.partitions()], [led])
+      deepEqual([...topics.replicas()], [led, followed])
     })
 
     it('lets exactly one of many brokers make a topic; the others learn that it exists', async () => {

@@ -65,8 +65,8 @@ export class ClusterTopics implements Topics {
     return topic && this.#options.replicas.follower(topic.id, index)
   }
 
-  partitions(): Iterable<Partition> {
-    return this.#options.replicas.leaders()
+  replicas(): Iterable<Partition> {
+    return this.#options.replicas.replicas()
   }
 
   create(spec: TopicSpec, validateOnly = false): Promise<Topic> {

@@ -6,6 +6,6 @@ export interface ReplicaHost {
   leader(topicId: string, index: number): Partition | undefined
   /** The partition if this broker follows it: for consumers that were sent here (KIP-392). Refuses to append. */
   follower(topicId: string, index: number): Partition | undefined
-  /** All partitions led here. */
-  leaders(): Iterable<Partition>
+  /** All partitions of which there is a replica here, led or followed. */
+  replicas(): Iterable<Partition>
 }

@@ -37,8 +37,8 @@ export interface Topics {
   partition(name: string, index: number): Partition | undefined
   /** The partition if this broker follows it: for consumers that were sent here (KIP-392). Refuses to append. */
   follower(name: string, index: number): Partition | undefined
-  /** All partitions led here. */
-  partitions(): Iterable<Partition>
+  /** All partitions of which there is a replica on this broker, led or followed. */
+  replicas(): Iterable<Partition>
 
   /**
    * @throws BrokerError 'topic-exists', 'invalid-topic-name', 'invalid-partition-count', 'invalid-replication-factor',

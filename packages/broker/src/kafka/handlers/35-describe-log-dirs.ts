@@ -12,7 +12,7 @@ interface TopicSizes {
   partitions: { partitionIndex: number; partitionSize: number; offsetLag: number }[]
 }
 
-/** Sizes of partitions and of the disk: one folder holds all logs. */
+/** Sizes of the replicas on this broker and of the disk: one folder holds all logs. */
 export const describeLogDirs = defineHandler({
   api: apis[35],
 
@@ -31,7 +31,7 @@ export const describeLogDirs = defineHandler({
 function sizesOf({ topics }: Request, context: RequestContext): TopicSizes[] {
   const asked = topics === null ? null : new Map(topics.map((each) => [each.topic, new Set(each.partitions)]))
   const byName = new Map<string, TopicSizes>()
-  for (const partition of context.services.topics.partitions()) {
+  for (const partition of context.services.topics.replicas()) {
     const { topicName: name, index } = partition
     if (asked !== null && asked.get(name)?.has(index) !== true) continue
     const sizes = byName.get(name) ?? { name, partitions: [] }
@@ -41,8 +41,10 @@ function sizesOf({ topics }: Request, context: RequestContext): TopicSizes[] {
   return [...byName.values()]
 }
 
-function sizeOf({ index, sizeBytes }: Partition) {
-  return { partitionIndex: index, partitionSize: sizeBytes, offsetLag: 0, isFutureKey: false }
+/** The lag is Kafka's: what the log lacks of all that it knows to be committed. Only one that has lost records does. */
+function sizeOf({ index, sizeBytes, highWatermark, logEndOffset }: Partition) {
+  const offsetLag = Math.max(0, highWatermark - logEndOffset)
+  return { partitionIndex: index, partitionSize: sizeBytes, offsetLag, isFutureKey: false }
 }
 
 /** A broker that keeps all in memory has no folder to measure; -1 is Kafka's "not known". */

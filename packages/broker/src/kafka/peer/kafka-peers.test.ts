@@ -60,7 +60,7 @@ class Pair {
 
   async makeTopic(partitionCount = 1): Promise<{ topicId: string }> {
     const { topicId } = await this.world.complete(this.broker.makeTopic('orders', partitionCount))
-    for (const partition of this.broker.topics.partitions()) partition.followers = [followerId]
+    for (const partition of this.broker.topics.replicas()) partition.followers = [followerId]
     return { topicId }
   }
 
@@ -83,7 +83,7 @@ class Pair {
   async stop(): Promise<void> {
     for (const session of this.#sessions) session.close()
     await this.world.complete(this.broker.stop())
-    for (const partition of this.broker.topics.partitions()) {
+    for (const partition of this.broker.topics.replicas()) {
       assert.equal(partition.readsOpen, 0)
       assert.equal(partition.listenerCount, 0)
     }

@@ -43,8 +43,8 @@ export class MemoryTopics implements Topics {
     return this.followed.get(`${name}-${index}`)
   }
 
-  partitions(): Iterable<MemoryPartition> {
-    return this.held.values()
+  replicas(): Iterable<MemoryPartition> {
+    return [...this.held.values(), ...this.followed.values()]
   }
 
   async create(spec: TopicSpec, validateOnly = false): Promise<Topic> {
