@@ -1,3 +1,4 @@
+import { findEtcd } from '../world/etcd.ts'
 import { exclusionOf, growAllowList, readAllowList, readExclusions } from './allow-list.ts'
 import { printOutcome, printSummary } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
@@ -26,21 +27,31 @@ export interface CheckoutSuite {
   ) => Promise<readonly Outcome[]>
 }
 
-/** The checkout the environment names, or why there is none to use. */
-export function findCheckout(suite: Pick<CheckoutSuite, 'variable' | 'troubleOf'>): {
+/**
+ * The checkout the environment names, or why the suite cannot be run.
+ * @param broker one that runs already; without it the suite's own are started, several on an etcd
+ */
+export function findCheckout(
+  suite: Pick<CheckoutSuite, 'variable' | 'troubleOf'>,
+  broker?: string,
+): {
   checkout: string
   trouble: string | undefined
 } {
   const checkout = process.env[suite.variable]
   if (checkout === undefined) return { checkout: '', trouble: `${suite.variable} names no checkout` }
-  return { checkout, trouble: suite.troubleOf(checkout) }
+  const lacksEtcd = broker === undefined && findEtcd().length === 0
+  return {
+    checkout,
+    trouble: suite.troubleOf(checkout) ?? (lacksEtcd ? 'there is no etcd on this machine' : undefined),
+  }
 }
 
 /** The command line of such a suite: what was asked for is run, printed, and compared with the pass-list. */
 export async function runCheckoutSuite(suite: CheckoutSuite): Promise<void> {
   const { directory } = suite
   const request = readRequest(process.argv.slice(2))
-  const { checkout, trouble } = findCheckout(suite)
+  const { checkout, trouble } = findCheckout(suite, request.broker)
   if (trouble !== undefined) {
     console.error(`SKIPPED: ${trouble}`)
     return

@@ -2,14 +2,16 @@ import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 
 /**
- * Listens on loopback `ports` and carries every connection to `target`, for suites that expect several brokers.
+ * Listens on loopback `ports` and carries every connection to `target`, for suites that expect more ports than there are.
+ * @param prepare what is to be said to the target first; a connection for which it fails is ended
  * @throws when a port is taken.
  */
 export async function forwardPorts(
   ports: readonly number[],
   target: { host: string; port: number },
+  prepare: (socket: Socket) => Promise<void> = async () => {},
 ): Promise<Forwarder> {
-  const forwarder = new Forwarder()
+  const forwarder = new Forwarder(prepare)
   for (const port of ports) await forwarder.listen(port, target)
   return forwarder
 }
@@ -17,6 +19,11 @@ export async function forwardPorts(
 class Forwarder implements AsyncDisposable {
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
+  readonly #prepare: (socket: Socket) => Promise<void>
+
+  constructor(prepare: (socket: Socket) => Promise<void>) {
+    this.#prepare = prepare
+  }
 
   async listen(port: number, target: { host: string; port: number }): Promise<void> {
     const server = createServer((client) => this.#carry(client, connect(target)))
@@ -37,7 +44,13 @@ class Forwarder implements AsyncDisposable {
         .on('close', end)
         .on('close', () => this.#sockets.delete(socket))
     }
-    client.pipe(broker).pipe(client)
+    this.#prepare(broker).then(
+      () => client.pipe(broker).pipe(client),
+      (error: unknown) => {
+        console.error(String(error))
+        broker.destroy()
+      },
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

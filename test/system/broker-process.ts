@@ -26,6 +26,8 @@ interface ReadyLine {
 }
 
 export interface BrokerProcessOptions {
+  /** `host:port` to listen at; any free port of loopback by default. */
+  address?: string
   /** Further flags of `polylog start`. */
   flags?: readonly string[]
   /** Program to run instead of the command; it takes the same flags. For brokers that are broken on purpose. */
@@ -36,7 +38,7 @@ export interface BrokerProcessOptions {
 export class BrokerProcess {
   readonly directory: string
   /** `host:port`; the port stays the same over restarts, so that clients find the broker again. */
-  address = '127.0.0.1:0'
+  address: string
   http = ''
   /** What the processes have written to stderr, the last 64 KiB. */
   log = ''
@@ -45,6 +47,7 @@ export class BrokerProcess {
 
   private constructor(options: BrokerProcessOptions) {
     this.#options = options
+    this.address = options.address ?? '127.0.0.1:0'
     this.directory = temporaryDirectory()
   }
 

@@ -5,7 +5,11 @@ import { findCheckout, missingOf } from '../checkout-suite.ts'
 import { kafkajs } from './run.ts'
 
 /** Files of the suite that take a few seconds. */
-const sample = ['src/broker/__tests__/fetch.spec.js', 'src/admin/__tests__/createTopics.spec.js']
+const sample = [
+  'src/broker/__tests__/fetch.spec.js',
+  'src/admin/__tests__/createTopics.spec.js',
+  'src/admin/__tests__/createAcls.spec.js',
+]
 
 test('the lists are in order', () => assert.deepEqual(faultsOf(kafkajs.directory), []))
 

@@ -4,34 +4,34 @@
 //   … --all --update                                                   every spec file; adds what newly passes
 //   … --broker localhost:9092                                          against a broker that runs already
 //   … --log FILE                                                       keeps all output
-// The suite fixes the ports 9092, 9095 and 9098 of localhost; they must be free.
-import { BrokerProcess } from '../../system/broker-process.ts'
+// The suite fixes the ports 9092 to 9100 of localhost; they must be free. It needs an etcd on this machine, for three brokers.
 import { runCheckoutSuite, runFiles } from '../checkout-suite.ts'
 import type { CheckoutSuite, SuiteTarget } from '../checkout-suite.ts'
 import { forwardPorts } from '../forward.ts'
 import type { Outcome } from '../outcome.ts'
-import { ports, runSpec, specFiles, troubleOf } from './suite.ts'
+import { ports, startBrokers } from './brokers.ts'
+import { runSpec, specFiles, troubleOf } from './suite.ts'
 
 const directory = import.meta.dirname
 
-/** The suite's own brokers are called localhost, have two partitions by default, and the first has the number 0. */
-const address = `localhost:${ports[0]}`
-const flags = ['--advertised', address, '--set', 'num.partitions=2', '--set', 'broker.id=0']
-
-/** Runs spec files one after the other against one Polylog, which is reached on all three ports. */
+/** Runs spec files one after the other against the same brokers. */
 async function run(
   files: readonly string[],
   target: SuiteTarget,
   report: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  await using broker = target.broker === undefined ? await BrokerProcess.start({ flags }) : undefined
-  const port = broker?.port ?? Number(target.broker!.split(':')[1])
-  await using _forwarder = await forwardPorts(broker === undefined ? ports.slice(1) : ports, {
-    host: '127.0.0.1',
-    port,
-  })
-  const own = { ...target, broker: target.broker ?? address }
+  await using _brokers =
+    target.broker === undefined ? await startBrokers(target.log) : await leadTo(Number(target.broker.split(':')[1]))
+  const own = { ...target, broker: target.broker ?? `localhost:${ports.plain[0]}` }
   return await runFiles(directory, files, (file) => runSpec(file, own), report)
+}
+
+/** A broker that runs already stands for all three, without logins and TLS. */
+function leadTo(port: number): Promise<AsyncDisposable> {
+  return forwardPorts(
+    ports.plain.filter((each) => each !== port),
+    { host: '127.0.0.1', port },
+  )
 }
 
 export const kafkajs: CheckoutSuite = {

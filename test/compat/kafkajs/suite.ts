@@ -15,9 +15,6 @@ import { oneLine } from '../outcome.ts'
 import type { Outcome } from '../outcome.ts'
 import { runProgram } from '../program.ts'
 
-/** The plain ports at which the suite expects its three brokers; the first is what Polylog calls itself, all lead to it. */
-export const ports = [9092, 9095, 9098] as const
-
 const specPatterns = [
   'src/admin/**/*.spec.js',
   'src/broker/**/*.spec.js',
@@ -25,6 +22,7 @@ const specPatterns = [
   'src/consumer/**/*.spec.js',
   'src/producer/**/*.spec.js',
 ]
+const slowBuffer = new URL('slow-buffer.ts', import.meta.url).href
 const timeLimitSeconds = 420
 
 export interface Target {
@@ -71,6 +69,7 @@ export async function runSpec(file: string, target: Target, pattern?: string): P
     const result = await runProgram({
       command: [
         process.execPath,
+        `--import=${slowBuffer}`,
         join('node_modules', 'jest', 'bin', 'jest.js'),
         '--runInBand',
         '--forceExit',

@@ -4,29 +4,34 @@
 //   … --all --update                                                   every test file; adds what newly passes
 //   … --broker localhost:19092                                         against a broker that runs already
 //   … --log FILE                                                       keeps all output
-// The suite fixes the ports 9001 and 9011 to 9013 of localhost; they must be free.
-import { BrokerProcess } from '../../system/broker-process.ts'
+// The suite fixes the ports 9001, 9002, 19002 and 9011 to 9013 of localhost; they must be free. It needs an etcd on this machine.
 import { runCheckoutSuite, runFiles } from '../checkout-suite.ts'
 import type { CheckoutSuite, SuiteTarget } from '../checkout-suite.ts'
 import { forwardPorts } from '../forward.ts'
 import type { Outcome } from '../outcome.ts'
-import { ports, runFile, testFiles, troubleOf } from './suite.ts'
+import { ports, startBrokers } from './brokers.ts'
+import { runFile, testFiles, troubleOf } from './suite.ts'
 
 const directory = import.meta.dirname
 
-/** Polylog calls itself what the first broker of the suite's cluster is called. */
-const flags = ['--advertised', `localhost:${ports[0]}`]
-
-/** Runs test files one after the other against one Polylog, which is reached on all ports of the suite. */
+/** Runs test files one after the other against the same brokers. */
 async function run(
   files: readonly string[],
   target: SuiteTarget,
   report: (outcome: Outcome) => void,
 ): Promise<Outcome[]> {
-  await using broker = target.broker === undefined ? await BrokerProcess.start({ flags }) : undefined
-  const port = broker?.port ?? Number(target.broker!.split(':')[1])
-  await using _forwarder = await forwardPorts(ports, { host: '127.0.0.1', port })
+  await using _brokers =
+    target.broker === undefined ? await startBrokers(target.log) : await leadTo(Number(target.broker.split(':')[1]))
   return await runFiles(directory, files, (file) => runFile(file, target), report)
+}
+
+/** A broker that runs already stands for the one on its own and for the cluster; nobody can log in. */
+function leadTo(port: number): Promise<AsyncDisposable> {
+  const wanted = [ports.single, ...ports.cluster]
+  return forwardPorts(
+    wanted.filter((each) => each !== port),
+    { host: '127.0.0.1', port },
+  )
 }
 
 export const platformatic: CheckoutSuite = {

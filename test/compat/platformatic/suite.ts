@@ -7,9 +7,6 @@ import { runProgram } from '../program.ts'
 import { linePrefix } from './json-reporter.ts'
 import type { TestLine } from './json-reporter.ts'
 
-/** The plain ports of the suite: a broker of its own on 9001, a cluster of three on the others. */
-export const ports = [9011, 9001, 9012, 9013] as const
-
 const testPatterns = ['test/clients/**/*.test.ts', 'test/issues/**/*.test.ts', 'regression/integrity/*.test.ts']
 const reporter = fileURLToPath(new URL('json-reporter.ts', import.meta.url))
 const timeLimitSeconds = 420
