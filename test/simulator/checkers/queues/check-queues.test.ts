@@ -39,6 +39,13 @@ describe('the checker of queues', () => {
     for (const [kind, list] of ways) assert.ok(list.length >= 3, kind)
   })
 
+  it('allows a fetch that was lost to have asked for a partition whose making was lost as well (seed 9006149)', () => {
+    const history = cleanQueues(drawOf(1))
+    const last = history.queues.fetches.at(-1)!
+    history.queues.fetches.push({ ...last, outcome: 'unknown', end: Infinity, logs: [queueLog, 'q-9'], lent: [] })
+    assert.deepEqual(check(history), [])
+  })
+
   it('allows what is documented: a copy among the dead letters of what its leader could not archive any more', () => {
     const history = cleanQueues(drawOf(1))
     const accepted = history.queues.acknowledgings.find(

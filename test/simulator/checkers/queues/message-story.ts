@@ -104,7 +104,8 @@ function deadLettersOf({ queues }: History, group: QueueGroup, log: string): Map
 
 function addFetch(views: ReadonlyMap<string, QueueView>, fetch: QueueFetch): void {
   const { group, outcome, logs, lent } = fetch
-  if (outcome === 'unknown') for (const log of logs) views.get(keyOf(group, log))!.lostFetches.push(fetch)
+  // A topic may have grown though the answer that said so was lost: to a log that nobody knows of nobody writes.
+  if (outcome === 'unknown') for (const log of logs) views.get(keyOf(group, log))?.lostFetches.push(fetch)
   for (const { log, leadership, messages } of lent) {
     const view = views.get(keyOf(group, log))!
     for (const message of messages) storyOf(view, message.offset).deliveries.push({ fetch, leadership, message })
