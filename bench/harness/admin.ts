@@ -20,6 +20,9 @@ export async function apiVersions(address: Address, timeoutMs?: number): Promise
 /** UNKNOWN_TOPIC_OR_PARTITION, LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER: what a new partition answers until it is ready. */
 const NOT_READY = new Set([3, 5, 6])
 
+/** A busy Kafka cluster forwards a request to its controller again when that is late, and then reports what the first has made. */
+const TOPIC_ALREADY_EXISTS = 36
+
 /** A partition answered with a Kafka error code. */
 class PartitionError extends Error {
   readonly errorCode: number
@@ -61,7 +64,8 @@ async function topicCall(
   )
   reader.int32()
   const [answer] = reader.array(() => ({ name: reader.string(), errorCode: reader.int16(), message: reader.string() }))
-  if (answer === undefined || answer.errorCode !== 0) {
+  // Names are made up for each window: nobody else can have made this one.
+  if (answer === undefined || (answer.errorCode !== 0 && answer.errorCode !== TOPIC_ALREADY_EXISTS)) {
     throw new Error(`cannot create topic ${topic}: error code ${answer?.errorCode}, ${answer?.message ?? 'no message'}`)
   }
 }
