@@ -23,6 +23,7 @@ const tasks = {
   requirements: { args: ['test/requirements/main.ts'], development: true },
   simulate: { args: ['test/simulator/main.ts'], development: true },
   'bit-flips': { args: ['test/bit-flips/main.ts'], development: true },
+  properties: { args: ['scripts/properties.ts'], development: true },
   codec: { args: ['scripts/codec.ts'], development: true },
   bundle: { args: ['scripts/bundle.ts'], development: true },
   prepack: { args: ['scripts/prepack.ts'], development: true },

@@ -17,13 +17,18 @@ export interface CommandResult {
 
 /**
  * Runs a command in the checkout and collects what it writes. Never throws because of how the command ends.
- * A command over its time limit is ended together with the processes it started.
+ * `environment` is added to this process's own. A command over its time limit is ended together with the processes it started.
  */
-export async function runCommand(command: readonly string[], timeLimitSeconds: number): Promise<CommandResult> {
+export async function runCommand(
+  command: readonly string[],
+  timeLimitSeconds: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<CommandResult> {
   const [file, ...args] = command
+  const env = { ...process.env, ...environment }
   const start = performance.now()
   // A process group of its own, so that the time limit reaches the grandchildren as well.
-  const child = spawn(file!, args, { cwd: root, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(file!, args, { cwd: root, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   const endGroup = (signal: NodeJS.Signals): void => {
     if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, signal)
   }

@@ -33,6 +33,7 @@ async function runChecks(): Promise<Outcome> {
 
 async function runSuite(suite: Suite): Promise<Outcome> {
   const isolation = suite.isolated ? ['--test-concurrency=1'] : ['--test-isolation=none']
+  const imports = '--import=./scripts/test/property-seed.ts'
   const reporter = '--test-reporter=./scripts/test/failure-reporter.ts'
   const timeLimitSeconds = Math.min(suite.timeLimitSeconds, totalTimeLimitSeconds - process.uptime())
   if (timeLimitSeconds < 1) {
@@ -41,7 +42,7 @@ async function runSuite(suite: Suite): Promise<Outcome> {
   }
   // A test that hangs is ended by name before its whole suite is.
   const testTimeout = `--test-timeout=${Math.ceil((timeLimitSeconds * 1000) / 3)}`
-  const command = [process.execPath, '--test', ...isolation, testTimeout, reporter, ...suite.files]
+  const command = [process.execPath, '--test', ...isolation, imports, testTimeout, reporter, ...suite.files]
   const result = await runCommand(command, timeLimitSeconds)
   const counts = countsIn(result.output)
   const trouble = troubleOf(timeLimitSeconds, result, counts)

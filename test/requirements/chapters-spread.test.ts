@@ -139,10 +139,12 @@ requirement('C18', async () => {
   const orders = new Map<string, string[]>(keys.map((key) => [key, []]))
   let runningCount = 0
   let widest = 0
+  let handledCount = 0
   const options = { group: 'g', topic: 'steps', concurrency: 8, sessionTimeoutMs, commitIntervalMs: 50 }
   const handler = async (message: { key: Buffer | null; value: Buffer | null }): Promise<void> => {
     widest = Math.max(widest, ++runningCount)
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 3))
+    // Uneven work, so that messages of one key would overtake each other if they could.
+    await new Promise((resolve) => setTimeout(resolve, (++handledCount * 7) % 4))
     runningCount--
     const order = orders.get(String(message.key))!
     // A message may come twice when partitions move; what counts is where it stands the first time.

@@ -10,7 +10,7 @@ describe(`kill -9 under load, ${kills} times (POLYLOG_TEST_KILLS, or node test/s
   it('nothing acknowledged is lost, nothing is stored twice, no offset changes, keys stay in order, commits stay', {
     timeout,
   }, async (context) => {
-    const seed = Number(process.env['POLYLOG_TEST_SEED'] ?? Date.now() % 2 ** 32)
+    const seed = Number(process.env['POLYLOG_TEST_SEED'] ?? 1)
     const { anomalies, acknowledgedCount, readCount, restartsMs } = await killLoop({ kills, seed })
     deepEqual(anomalies.slice(0, 10), [], `seed ${seed}`)
     ok(acknowledgedCount > 100 * kills, `only ${acknowledgedCount} records were acknowledged`)

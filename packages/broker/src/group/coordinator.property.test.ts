@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { completeGroupConfig } from './group-config.ts'
 import { assemble, Consumer } from './testing/consumer.ts'
 import { flush } from './testing/manual-clock.ts'
 import { World } from './testing/world.ts'
@@ -21,6 +22,13 @@ type Action =
   | { kind: 'crash'; keptCount: number }
   | { kind: 'fail'; kept: boolean }
   | { kind: 'hold' | 'release' | 'heal' }
+
+/** A write is under way when its broker dies for the last time. */
+const diesWhileWriting: Action[] = [
+  { kind: 'hold' },
+  { kind: 'act', deed: 'commit', seat: 0 },
+  { kind: 'crash', keptCount: 0 },
+]
 
 const seat = fc.nat(seatCount - 1)
 function act(...deeds: Deed[]): fc.Arbitrary<Action> {
@@ -180,9 +188,11 @@ describe('a group', () => {
       await run.world.coordinator.stop()
       await flush()
       assert.equal(run.world.openRequestCount, 0, 'every request was answered')
+      // Coordinators that have died leave the timers of their writes behind: these ring, and no other is left.
+      await run.world.advance(completeGroupConfig({}).offsetsCommitTimeoutMs)
       assert.equal(run.world.clock.timerCount, 0)
     })
-    await fc.assert(property, { numRuns: 90 })
+    await fc.assert(property, { numRuns: 90, examples: [[diesWhileWriting]] })
   })
 
   it('is not what it should be when a follower holds back what it knows', async () => {
