@@ -161,19 +161,24 @@ describe('batches of an idempotent producer', () => {
   for (const [name, fates, { failed } = { failed: [] }] of cases) {
     it(name, async () => {
       await withBroker(async (broker, client) => {
-        const producer = client.producer()
+        // Each value fills a batch of its own.
+        const producer = client.producer({ batchBytesMax: 600 })
         const send = (value: string) => producer.send('t', { value, partition: 0 })
         await send('first')
-        broker.answerTurns = 20
+        let open!: () => void
+        broker.gate = new Promise((resolve) => (open = resolve))
         broker.fates.push(...fates)
-        const values = ['0', '1', '2', '3', '4', '5', '6']
-        const results = await sendInTurns(send, values)
-        if (!fates[0]!.endsWith('dies')) assert.ok(broker.waitingMax > 1, 'several are on their way')
+        const values = ['0', '1', '2', '3', '4', '5', '6'].map((value) => value.padEnd(400, '.'))
+        const sending = sendInTurns(send, values)
+        // Several are on their way before the first is answered, where the connection lives that long.
+        while (!fates.some((fate) => fate.endsWith('dies')) && broker.waitingCount < 5) await turn()
+        open()
+        const results = await sending
         assert.deepEqual(
           results.flatMap(({ status }, i) => (status === 'rejected' ? [i] : [])),
           failed,
         )
-        const stored = fates[0] === 'takes it but says that something went wrong' ? [] : failed.map(String)
+        const stored = fates[0] === 'takes it but says that something went wrong' ? [] : failed.map((i) => values[i]!)
         assert.deepEqual(
           broker.log.values,
           ['first', ...values].filter((value) => !stored.includes(value)),
