@@ -30,6 +30,15 @@ interface Position extends TopicPartition {
   offset: number
   /** Offset after the last record that can be read, as last told; -1 before the first answer. */
   highWatermark: number
+  /** Not asked for before then: the last try failed. 0: it did not. */
+  retryAtMs: number
+}
+
+type FetchedPartition = FetchResponse['responses'][number]['partitions'][number]
+
+/** What a poll has brought of one partition: at least one record, in order. */
+export interface FetchedRecords extends TopicPartition {
+  readonly records: readonly ReceivedRecord[]
 }
 
 const offsetOutOfRange = 1
@@ -39,6 +48,8 @@ export class Fetcher {
   readonly #cluster: Cluster
   readonly #options: Required<FetchOptions>
   readonly #positions = new Map<string, Position>()
+  /** Told by the next poll that has no records to hand out. */
+  #failure: ClientError | undefined
 
   constructor(cluster: Cluster, options: FetchOptions = {}) {
     this.#cluster = cluster
@@ -53,7 +64,7 @@ export class Fetcher {
 
   /** Reads this partition from `offset` on. */
   seek({ topic, partition }: TopicPartition, offset: number): void {
-    this.#positions.set(keyOf(topic, partition), { topic, partition, offset, highWatermark: -1 })
+    this.#positions.set(keyOf(topic, partition), { topic, partition, offset, highWatermark: -1, retryAtMs: 0 })
   }
 
   /** Stops reading this partition. */
@@ -79,31 +90,75 @@ export class Fetcher {
   }
 
   /**
-   * The next records, in order per partition; none when the wait was over first.
-   * @throws ClientError; one that is retriable has been waited for and the call can be made again
+   * The next records, in order per partition; none when the wait was over first. What is wrong with one partition takes nothing
+   * from the others: they are read on, and it is asked for again a little later.
+   * @throws ClientError what will not pass by itself, after all records that came with it; and where no partition has a leader
    */
   async poll(): Promise<ReceivedRecord[]> {
+    return (await this.pollPartitions()).flatMap(({ records }) => records)
+  }
+
+  /** As `poll`, partition by partition. */
+  async pollPartitions(): Promise<FetchedRecords[]> {
+    this.#tellFailure()
     const leaders = await this.#byLeader()
     if (leaders.size === 0) {
+      this.#tellFailure()
       await pauseFor(this.#cluster.environment, this.#options.waitMs)
       return []
     }
     const answers = await Promise.all([...leaders].map(([leader, positions]) => this.#ask(leader, positions)))
-    return answers.flat()
+    const fetched = answers.flat()
+    if (fetched.length > 0) return fetched
+    this.#tellFailure()
+    const asked = [...leaders.values()].flat()
+    if (asked.every(({ retryAtMs }) => retryAtMs > 0)) {
+      await pauseFor(this.#cluster.environment, this.#options.waitMs)
+      for (const position of asked) position.retryAtMs = 0
+    }
+    return []
+  }
+
+  #tellFailure(): void {
+    const failure = this.#failure
+    if (failure === undefined) return
+    this.#failure = undefined
+    throw failure
+  }
+
+  /** What may pass is tried again after a wait; the caller is told of the rest, once all records are handed out. */
+  #failed(positions: readonly Position[], error: unknown): void {
+    if (!(error instanceof ClientError)) throw error
+    const retryAtMs = this.#cluster.environment.monotonicMs() + this.#options.waitMs
+    for (const position of positions) {
+      position.retryAtMs = retryAtMs
+      if (error.retriable) this.#cluster.forget(position.topic)
+    }
+    if (!error.retriable) this.#failure ??= error
   }
 
   async #byLeader(): Promise<Map<number, Position[]>> {
     const leaders = new Map<number, Position[]>()
+    const nowMs = this.#cluster.environment.monotonicMs()
+    let failure: unknown
     for (const position of this.#positions.values()) {
-      const leader = await this.#cluster.leaderOf(position.topic, position.partition)
-      const group = leaders.get(leader)
-      if (group === undefined) leaders.set(leader, [position])
-      else group.push(position)
+      if (position.retryAtMs > nowMs) continue
+      position.retryAtMs = 0
+      try {
+        const leader = await this.#cluster.leaderOf(position.topic, position.partition)
+        const group = leaders.get(leader)
+        if (group === undefined) leaders.set(leader, [position])
+        else group.push(position)
+      } catch (error) {
+        this.#failed([position], error)
+        failure = error
+      }
     }
+    if (leaders.size === 0 && failure instanceof ClientError) this.#failure ??= failure
     return leaders
   }
 
-  async #ask(leader: number, positions: readonly Position[]): Promise<ReceivedRecord[]> {
+  async #ask(leader: number, positions: readonly Position[]): Promise<FetchedRecords[]> {
     const { waitMs, bytesMax, partitionBytesMax } = this.#options
     const topics = groupedBy(positions, (position) => position.topic)
     const request = {
@@ -122,39 +177,47 @@ export class Fetcher {
     try {
       const options = { lane: this.#options.lane, extraTimeoutMs: waitMs }
       const answer = await this.#cluster.broker(leader, apis[1], request, options)
+      if (answer.errorCode !== 0) throw refusal(answer.errorCode, 'cannot read records')
       return await this.#take(answer, new Set(positions))
     } catch (error) {
-      if (!(error instanceof ClientError) || !error.retriable) throw error
-      for (const topic of topics.keys()) this.#cluster.forget(topic)
-      await pauseFor(this.#cluster.environment, waitMs)
+      this.#failed(positions, error)
       return []
     }
   }
 
   /** @param asked a partition that was dropped and is read again from elsewhere is another position */
-  async #take(answer: FetchResponse, asked: ReadonlySet<Position>): Promise<ReceivedRecord[]> {
-    if (answer.errorCode !== 0) throw refusal(answer.errorCode, 'cannot read records')
-    const records: ReceivedRecord[] = []
+  async #take(answer: FetchResponse, asked: ReadonlySet<Position>): Promise<FetchedRecords[]> {
+    const fetched: FetchedRecords[] = []
     for (const { topic, partitions } of answer.responses) {
       // Partitions turn on the broker's side as well, but only between answers: none may starve another here.
-      for (const { partitionIndex, errorCode, highWatermark, records: bytes } of partitions) {
-        const key = keyOf(topic, partitionIndex)
+      for (const data of partitions) {
+        const key = keyOf(topic, data.partitionIndex)
         const position = this.#positions.get(key)
         if (position === undefined || !asked.has(position)) continue
-        if (errorCode !== 0) {
-          await this.#recover(position, errorCode)
+        try {
+          const records = await this.#takePartition(position, data)
+          if (records.length > 0) fetched.push({ topic: position.topic, partition: position.partition, records })
+        } catch (error) {
+          this.#failed([position], error)
           continue
         }
-        position.highWatermark = highWatermark
-        if (bytes === null || bytes.length === 0) continue
-        const decoded = decodeRecords(bytes, position, position.offset)
-        position.offset = decoded.nextOffset
-        for (const record of decoded.records) records.push(record)
         // So the partition that was served goes to the back of the queue.
         if (this.#positions.delete(key)) this.#positions.set(key, position)
       }
     }
-    return records
+    return fetched
+  }
+
+  async #takePartition(position: Position, data: FetchedPartition): Promise<readonly ReceivedRecord[]> {
+    if (data.errorCode !== 0) {
+      await this.#recover(position, data.errorCode)
+      return []
+    }
+    position.highWatermark = data.highWatermark
+    if (data.records === null || data.records.length === 0) return []
+    const decoded = decodeRecords(data.records, position, position.offset)
+    position.offset = decoded.nextOffset
+    return decoded.records
   }
 
   async #recover(position: Position, errorCode: number): Promise<void> {

@@ -19,6 +19,8 @@ export class Dispatcher<Job> {
   readonly #idle: (() => void)[] = []
   #runningCount = 0
   #isStarting = false
+  /** Runs while nothing else does; nobody has asked for its lane yet. */
+  #lone: Job | undefined
 
   constructor(options: DispatcherOptions<Job>) {
     this.#options = options
@@ -29,6 +31,8 @@ export class Dispatcher<Job> {
   }
 
   push(job: Job): void {
+    if (this.#runningCount === 0 && this.#ready.length === 0 && !this.#isStarting) return this.#runAlone(job)
+    if (this.#lone !== undefined) this.#openLane(this.#lone)
     const lane = this.#options.laneOf(job)
     if (lane !== undefined) {
       const waiting = this.#lanes.get(lane)
@@ -37,6 +41,31 @@ export class Dispatcher<Job> {
     }
     this.#ready.push(job)
     this.#startSome()
+  }
+
+  /** One that is done at once takes no lane: with most handlers that do not wait, all do. */
+  #runAlone(job: Job): void {
+    this.#lone = job
+    this.#runningCount++
+    this.#isStarting = true
+    const running = this.#options.run(job)
+    this.#isStarting = false
+    if (running === undefined && this.#lone !== undefined) {
+      this.#lone = undefined
+      this.#ended()
+      return
+    }
+    if (this.#lone !== undefined) this.#openLane(job)
+    if (running === undefined) this.#done(job)
+    else void running.then(() => this.#done(job))
+    this.#startSome()
+  }
+
+  /** The job that runs alone is not alone any more, or not done at once. */
+  #openLane(job: Job): void {
+    this.#lone = undefined
+    const lane = this.#options.laneOf(job)
+    if (lane !== undefined) this.#lanes.set(lane, new Fifo())
   }
 
   /** Forgets the jobs that have not begun. */
@@ -69,14 +98,18 @@ export class Dispatcher<Job> {
   }
 
   #done(job: Job): void {
-    this.#runningCount--
     const lane = this.#options.laneOf(job)
     if (lane !== undefined) {
       const next = this.#lanes.get(lane)?.take()
       if (next === undefined) this.#lanes.delete(lane)
       else this.#ready.push(next)
     }
+    this.#ended()
+  }
+
+  #ended(): void {
+    this.#runningCount--
     this.#startSome()
-    if (this.#runningCount === 0) for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#runningCount === 0 && this.#idle.length > 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 }

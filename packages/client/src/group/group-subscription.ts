@@ -5,7 +5,7 @@ import { bury } from '../consumer/dead-letter.ts'
 import { Dispatcher } from '../consumer/dispatcher.ts'
 import { ReceivedMessage } from '../consumer/queue-message.ts'
 import { RepeatFilter } from '../deduplication/repeat-filter.ts'
-import type { TopicPartition } from '../fetcher.ts'
+import type { FetchedRecords, TopicPartition } from '../fetcher.ts'
 import { Fetcher } from '../fetcher.ts'
 import { commitOffsets } from '../groups.ts'
 import { closeTimeoutOf } from '../option-checks.ts'
@@ -25,6 +25,8 @@ import type { SubscriptionOptions } from './subscription-options.ts'
 export type SubscriptionHandler<T> = (message: ReceivedMessage<T>) => unknown
 
 interface Held extends TopicPartition {
+  /** The lane of its records without a key. */
+  readonly lane: string
   tracker: OffsetTracker
   /** False once it was given up: what waits of it is not handled any more. */
   active: boolean
@@ -98,8 +100,7 @@ export class GroupSubscription<T> {
     }
     this.#dispatcher = new Dispatcher({
       concurrency: options.concurrency ?? 1,
-      laneOf: ({ record: { topic, partition, key } }) =>
-        key === null ? `${topic}/${partition}` : `${topic}#${key.toString('latin1')}`,
+      laneOf: ({ record: { topic, key }, held }) => (key === null ? held.lane : `${topic}#${key.toString('latin1')}`),
       run: (job) => this.#run(job),
     })
   }
@@ -191,19 +192,26 @@ export class GroupSubscription<T> {
         await this.#progress.promise
         continue
       }
-      const records = await this.#fetcher.poll().catch((error: unknown) => this.#pollFailed(error))
-      for (const record of records) {
-        const held = this.#held.get(keyOf(record))
-        if (held?.active !== true || signal.aborted) continue
-        held.tracker.begin(record.offset)
-        this.#counts.received++
-        this.#bufferedCount++
-        this.#dispatcher.push({ record, held })
+      const fetched = await this.#fetcher.pollPartitions().catch((error: unknown) => this.#pollFailed(error))
+      for (const partition of fetched) {
+        const held = this.#held.get(keyOf(partition))
+        if (held !== undefined) this.#receive(held, partition.records)
       }
     }
   }
 
-  async #pollFailed(error: unknown): Promise<ReceivedRecord[]> {
+  #receive(held: Held, records: readonly ReceivedRecord[]): void {
+    for (const record of records) {
+      // A handler may have been called meanwhile, and have closed the subscription.
+      if (!held.active || this.#stopped.signal.aborted) return
+      held.tracker.begin(record.offset)
+      this.#counts.received++
+      this.#bufferedCount++
+      this.#dispatcher.push({ record, held })
+    }
+  }
+
+  async #pollFailed(error: unknown): Promise<FetchedRecords[]> {
     if (!(error instanceof ClientError)) throw error
     if (!error.retriable && error.code !== 'closed') this.#report(error, undefined)
     await pauseFor(this.#context.environment, pollWaitMs, this.#stopped.signal).catch(() => undefined)
@@ -271,8 +279,9 @@ export class GroupSubscription<T> {
   async #take(partitions: readonly TopicPartition[]): Promise<void> {
     const starts = await startOffsets(this.#context.cluster, this.#options.group, partitions, this.#from)
     for (const { topic, partition, offset } of starts) {
-      const held = { topic, partition, tracker: new OffsetTracker(offset), active: true, runningCount: 0 }
-      this.#held.set(keyOf(held), held)
+      const lane = keyOf({ topic, partition })
+      const held = { topic, partition, lane, tracker: new OffsetTracker(offset), active: true, runningCount: 0 }
+      this.#held.set(lane, held)
       this.#fetcher.seek(held, offset)
     }
   }
