@@ -6,7 +6,7 @@ import type { WorkloadResult } from './report.ts'
 import type { Subject } from './subject.ts'
 
 /**
- * Runs one workload on all brokers, one window each in turn (A B A B …), so that a slow phase of the machine hits all
+ * Runs one workload on all brokers, one window each in turn (A B B A …), so that a slow phase of the machine hits all
  * alike. A broker that fails drops out of this workload with its error; the others go on.
  */
 async function runWorkload(
@@ -29,8 +29,11 @@ async function runWorkload(
   for (const subject of applicable) {
     await attempt(subject, async () => void prepared.set(subject, await workload.prepare(bench, subject)))
   }
+  const all = [...prepared]
   for (let round = 0; round < repeat; round++) {
-    for (const [subject, { measure }] of prepared) {
+    // What a broker leaves behind (files to delete, memory to collect) must not fall to the same one each time.
+    const first = round % all.length
+    for (const [subject, { measure }] of [...all.slice(first), ...all.slice(0, first)]) {
       if (failures[subject.name] !== undefined) continue
       await attempt(subject, async () => void (samples[subject.name] ??= []).push(await measure()))
     }
