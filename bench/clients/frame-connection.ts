@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { connected } from '../load/connected.ts'
 import type { Address } from '../load/job.ts'
 
 const RECEIVE_BYTES_MIN = 256 * 1024
@@ -30,18 +31,10 @@ export class FrameConnection {
   }
 
   /** Rejects when nobody listens. */
-  static open(address: Address, events: FrameEvents): Promise<FrameConnection> {
-    return new Promise((resolve, reject) => {
-      const connection = new FrameConnection(address, events)
-      const socket = connection.#socket
-      socket.once('error', reject)
-      socket.once('connect', () => {
-        socket.off('error', reject)
-        socket.on('error', (error) => connection.#fail(error))
-        socket.on('close', () => connection.#fail(new Error('the broker closed the connection')))
-        resolve(connection)
-      })
-    })
+  static async open(address: Address, events: FrameEvents): Promise<FrameConnection> {
+    const connection = new FrameConnection(address, events)
+    await connected(connection.#socket, (error) => connection.#fail(error))
+    return connection
   }
 
   write(frame: Uint8Array): void {

@@ -1,6 +1,7 @@
 import { crc32c } from '@node-rs/crc32'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { connected } from './connected.ts'
 import { fetchFrame } from './frame.ts'
 import type { FetchRange } from './job.ts'
 
@@ -57,22 +58,14 @@ export class FetchConnection {
   }
 
   /** Connects; nothing is sent before `start`. */
-  static open(
+  static async open(
     address: { host: string; port: number },
     options: FetchOptions,
     events: FetchEvents,
   ): Promise<FetchConnection> {
-    return new Promise((resolve, reject) => {
-      const connection = new FetchConnection(address, options, events)
-      const socket = connection.#socket
-      socket.once('error', reject)
-      socket.once('connect', () => {
-        socket.off('error', reject)
-        socket.on('error', (error) => connection.#fail(error))
-        socket.on('close', () => connection.#fail(new Error('the broker closed the connection')))
-        resolve(connection)
-      })
-    })
+    const connection = new FetchConnection(address, options, events)
+    await connected(connection.#socket, (error) => connection.#fail(error))
+    return connection
   }
 
   start(): void {

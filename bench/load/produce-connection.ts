@@ -1,5 +1,6 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { connected } from './connected.ts'
 import { produceErrorAt } from './frame.ts'
 import type { FrameRing } from './ring.ts'
 
@@ -56,24 +57,16 @@ export class ProduceConnection {
    * Connects and calls back per answer. `ringAt` is the frame to start at, so that connections work on different
    * partitions. Rejects when nobody listens.
    */
-  static open(
+  static async open(
     address: { host: string; port: number },
     ring: FrameRing,
     topic: string,
     ringAt: number,
     events: ProduceEvents,
   ): Promise<ProduceConnection> {
-    return new Promise((resolve, reject) => {
-      const connection = new ProduceConnection(address, ring, topic, ringAt, events)
-      const socket = connection.#socket
-      socket.once('error', reject)
-      socket.once('connect', () => {
-        socket.off('error', reject)
-        socket.on('error', (error) => connection.#fail(error))
-        socket.on('close', () => connection.#fail(new Error('the broker closed the connection')))
-        resolve(connection)
-      })
-    })
+    const connection = new ProduceConnection(address, ring, topic, ringAt, events)
+    await connected(connection.#socket, (error) => connection.#fail(error))
+    return connection
   }
 
   get inFlight(): number {
