@@ -60,3 +60,38 @@ export class ManualClock implements Clock {
     return next
   }
 }
+
+/** The time of one process on that clock: when it dies, its timers are gone. */
+export class ProcessClock implements Clock {
+  readonly #clock: ManualClock
+  readonly #timers = new Set<Timer>()
+  #isDead = false
+
+  constructor(clock: ManualClock) {
+    this.#clock = clock
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs()
+  }
+
+  monotonicMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  startTimer(delayMs: number, callback: () => void): Timer {
+    if (this.#isDead) return { cancel: () => undefined }
+    const timer = this.#clock.startTimer(delayMs, callback)
+    this.#timers.add(timer)
+    return timer
+  }
+
+  endOfTurn(callback: () => void): void {
+    this.startTimer(0, callback)
+  }
+
+  die(): void {
+    this.#isDead = true
+    for (const timer of this.#timers) timer.cancel()
+  }
+}

@@ -6,7 +6,7 @@ import type { Topic } from '../../topic/topics.ts'
 import { GroupCoordinator } from '../coordinator.ts'
 import type { GroupConfig } from '../group-config.ts'
 import { partitionOf } from '../partition-of.ts'
-import { flush, ManualClock } from './manual-clock.ts'
+import { flush, ManualClock, ProcessClock } from './manual-clock.ts'
 import { MemoryGroupLog } from './memory-group-log.ts'
 
 /** Random enough for ids, and the same in every run. */
@@ -51,6 +51,7 @@ export class World {
   readonly topicNames = new Set(['a', 'b', 'c'])
   readonly config: Partial<GroupConfig>
   coordinator: GroupCoordinator
+  #process!: ProcessClock
   /** Joins and syncs of consumers that have not been answered. */
   openRequestCount = 0
 
@@ -69,9 +70,10 @@ export class World {
   /** The broker dies and comes back; of the writes under way the first `keptCount` made it. */
   async crash(keptCount = 0): Promise<void> {
     this.log.crash(keptCount)
+    this.#process.die()
     const former = this.coordinator
     for (let partition = 0; partition < this.log.partitionCount; partition++) former.unload(partition)
-    // A dead process does nothing any more; stopping takes its timers away without waiting for its writes.
+    // A dead process does nothing any more.
     void former.stop()
     await flush()
     this.coordinator = this.#coordinator()
@@ -109,9 +111,10 @@ export class World {
   }
 
   #coordinator(): GroupCoordinator {
-    const { log, clock, random, logger, config } = this
+    this.#process = new ProcessClock(this.clock)
+    const { log, random, logger, config } = this
     const find = (name: string): Topic | undefined => (this.topicNames.has(name) ? topicNamed(name) : undefined)
-    return new GroupCoordinator({ log, clock, random, logger, topics: { find }, config })
+    return new GroupCoordinator({ log, clock: this.#process, random, logger, topics: { find }, config })
   }
 
   async #load(): Promise<void> {
