@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
 import { fatesPerMoment } from './fates.ts'
@@ -17,4 +18,11 @@ it('a store keeps every promise whatever is done to it and whenever it crashes',
     }),
     { numRuns: 25 },
   )
+})
+
+it('a log that begins in the middle of its first batch, and has lost that, is empty (the checker took it for cut)', async () => {
+  const trace = await recordTrace(520_601, 250)
+  const states = Array.from({ length: 4 * fatesPerMoment }, (_, i) => 80 * fatesPerMoment + i)
+  const { failures } = await runSuite({ trace, states, failuresMax: 1 })
+  assert.deepEqual(failures, [])
 })
