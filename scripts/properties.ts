@@ -4,6 +4,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { root, runCommand } from './run-command.ts'
+import { testCommand } from './test/test-command.ts'
 import { countsIn } from './test/verdict.ts'
 
 const roundTimeLimitSeconds = 600
@@ -33,10 +34,9 @@ if (files.length === 0) throw new Error('no test file uses fast-check')
 let failedCount = 0
 for (let round = 0; round < roundCount; round++) {
   const seed = firstSeed + round
-  const options = ['--test-isolation=none', '--import=./scripts/test/property-seed.ts']
-  const reporter = '--test-reporter=./scripts/test/failure-reporter.ts'
-  const command = [process.execPath, '--test', ...options, reporter, ...files]
-  const result = await runCommand(command, roundTimeLimitSeconds, { POLYLOG_TEST_SEED: String(seed) })
+  const result = await runCommand(testCommand(files, { isolated: false }), roundTimeLimitSeconds, {
+    POLYLOG_TEST_SEED: String(seed),
+  })
   const { passed } = countsIn(result.output)
   const isGood = result.code === 0 && passed > 0
   console.log(`${isGood ? 'ok  ' : 'FAIL'} seed ${seed}: ${passed} tests in ${result.seconds.toFixed(1)} s`)

@@ -8,6 +8,7 @@ import type { Counts } from './test/failure-reporter.ts'
 import type { Suite } from './test/suites.ts'
 import { isSick, StallWatch } from './test/stall-watch.ts'
 import { findSuites } from './test/suites.ts'
+import { testCommand } from './test/test-command.ts'
 import { countsIn, troubleOf } from './test/verdict.ts'
 
 const checkTimeLimitSeconds = 300
@@ -32,17 +33,14 @@ async function runChecks(): Promise<Outcome> {
 }
 
 async function runSuite(suite: Suite): Promise<Outcome> {
-  const isolation = suite.isolated ? ['--test-concurrency=1'] : ['--test-isolation=none']
-  const imports = '--import=./scripts/test/property-seed.ts'
-  const reporter = '--test-reporter=./scripts/test/failure-reporter.ts'
   const timeLimitSeconds = Math.min(suite.timeLimitSeconds, totalTimeLimitSeconds - process.uptime())
   if (timeLimitSeconds < 1) {
     console.log(`\n── ${suite.name}: not run, the time for all suites is over`)
     return { name: suite.name, counts: { tests: 0, passed: 0, failed: 0, skipped: 0 }, seconds: 0, passed: false }
   }
   // A test that hangs is ended by name before its whole suite is.
-  const testTimeout = `--test-timeout=${Math.ceil((timeLimitSeconds * 1000) / 3)}`
-  const command = [process.execPath, '--test', ...isolation, imports, testTimeout, reporter, ...suite.files]
+  const testTimeoutMs = Math.ceil((timeLimitSeconds * 1000) / 3)
+  const command = testCommand(suite.files, { isolated: suite.isolated, testTimeoutMs })
   const result = await runCommand(command, timeLimitSeconds)
   const counts = countsIn(result.output)
   const trouble = troubleOf(timeLimitSeconds, result, counts)

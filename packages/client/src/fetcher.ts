@@ -48,7 +48,7 @@ export class Fetcher {
   readonly #cluster: Cluster
   readonly #options: Required<FetchOptions>
   readonly #positions = new Map<string, Position>()
-  /** Told by the next poll that has no records to hand out. */
+  /** Will not pass by itself; told by this poll if it has no records to hand out, else by the next. */
   #failure: ClientError | undefined
 
   constructor(cluster: Cluster, options: FetchOptions = {}) {

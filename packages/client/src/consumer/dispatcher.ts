@@ -56,8 +56,7 @@ export class Dispatcher<Job> {
       return
     }
     if (this.#lone !== undefined) this.#openLane(job)
-    if (running === undefined) this.#done(job)
-    else void running.then(() => this.#done(job))
+    this.#doneAfter(running, job)
     this.#startSome()
   }
 
@@ -90,11 +89,14 @@ export class Dispatcher<Job> {
       const job = this.#ready.take()
       if (job === undefined) break
       this.#runningCount++
-      const running = this.#options.run(job)
-      if (running === undefined) this.#done(job)
-      else void running.then(() => this.#done(job))
+      this.#doneAfter(this.#options.run(job), job)
     }
     this.#isStarting = false
+  }
+
+  #doneAfter(running: Promise<void> | undefined, job: Job): void {
+    if (running === undefined) this.#done(job)
+    else void running.then(() => this.#done(job))
   }
 
   #done(job: Job): void {
